@@ -1,0 +1,222 @@
+"""Insert rows, or merge them into those that are there, in one statement.
+
+The ORM's `bulk_create(update_conflicts=True)` overwrites blindly. Here each column has its own rule, written
+in Django's expressions, and a guard can keep a row as it is:
+
+    upsert(
+        TaskState,
+        rows,
+        key=["task_id"],
+        assign={
+            "name": Coalesce(Incoming("name"), F("name")),
+            "retries": Greatest(F("retries"), Incoming("retries")),
+        },
+        guard=~Q(state="SUCCESS"),
+        using="default",
+    )
+
+`F("name")` is the stored value, `Incoming("name")` the one that was to be inserted.
+"""
+
+import graphlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Case, Expression, F, Q, When
+from django.db.models.expressions import Col
+from django.db.models.sql import Query
+from django.db.models.sql.compiler import SQLCompiler
+
+from djtaskq.db.features import batch_size, features, is_mariadb
+from djtaskq.errors import DjtaskqError
+
+MOST_ROWS = 1_000
+
+
+class AmbiguousRows(DjtaskqError):
+    """Two of the rows to be written have the key {key}: merge them first."""
+
+
+class EntangledAssignments(DjtaskqError):
+    """The assignments to {columns} read one another's columns; this database assigns one after the other."""
+
+
+class Incoming(Expression):
+    """The value that an upsert was about to insert into the column of field `name`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def resolve_expression(self, query: Any = None, *_args: Any, **_kwargs: Any) -> "Incoming":
+        clone = self.copy()
+        clone.output_field = query.model._meta.get_field(self.name)
+        return clone
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[()]]:  # noqa: ARG002  the signature is Django's
+        return f"EXCLUDED.{self._column(connection)}", ()
+
+    def as_mysql(self, _compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[()]]:
+        column = self._column(connection)
+        return (f"VALUES({column})" if is_mariadb(connection) else f"new.{column}"), ()
+
+    def _column(self, connection: BaseDatabaseWrapper) -> str:
+        return str(connection.ops.quote_name(self.output_field.column or ""))
+
+
+def upsert(
+    model: type[models.Model],
+    rows: Sequence[models.Model],
+    *,
+    key: Sequence[str],
+    assign: Mapping[str, Any],
+    guard: Q | Expression | None = None,
+    using: str,
+) -> None:
+    """Write `rows`, up to 1,000 in one statement, each by itself or not at all.
+
+    `key` names the fields of a unique constraint. A row whose key is new is inserted as it stands; one whose
+    key is there is changed as `assign` says, if `guard` holds. Every statement commits for itself unless
+    the caller has a transaction open. Rows are written in the order of their keys, so that two writers never
+    wait for each other in a circle.
+
+    Raises `AmbiguousRows` if a key stands twice in `rows`, and `EntangledAssignments` where a database
+    assigns column by column and no order of them gives the meaning of an assignment all at once.
+    """
+    if not rows:
+        return
+    fields = _fields(model, rows[0])
+    ordered = _in_key_order(model, rows, key)
+    head, tail = _Statement(model, fields, key, assign, guard, using).parts()
+    size = batch_size(using, len(fields), MOST_ROWS)
+    with connections[using].cursor() as cursor:
+        for start in range(0, len(ordered), size):
+            values, params = _values(ordered[start : start + size], fields, using)
+            cursor.execute(f"{head} VALUES {values} {tail[0]}", [*params, *tail[1]])
+
+
+def _fields(model: type[models.Model], row: models.Model) -> list[Any]:
+    """The columns to insert: all of them, but for a primary key that the database is to draw."""
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if not (field.primary_key and getattr(row, field.attname) is None)
+    ]
+
+
+def _in_key_order(
+    model: type[models.Model], rows: Sequence[models.Model], key: Sequence[str]
+) -> list[models.Model]:
+    attributes = [
+        field.attname for field in map(model._meta.get_field, key) if isinstance(field, models.Field)
+    ]
+    by_key: dict[tuple[Any, ...], models.Model] = {}
+    for row in rows:
+        values = tuple(getattr(row, attribute) for attribute in attributes)
+        if values in by_key:
+            raise AmbiguousRows(key=values)
+        by_key[values] = row
+    return [by_key[values] for values in sorted(by_key)]
+
+
+def _values(rows: Sequence[models.Model], fields: Sequence[Any], using: str) -> tuple[str, list[Any]]:
+    connection = connections[using]
+    params = [
+        field.get_db_prep_save(field.pre_save(row, True), connection=connection)
+        for row in rows
+        for field in fields
+    ]
+    one = f"({', '.join(['%s'] * len(fields))})"
+    return ", ".join([one] * len(rows)), params
+
+
+class _Statement:
+    """The SQL around the values, in the words of one database."""
+
+    def __init__(
+        self,
+        model: type[models.Model],
+        fields: Sequence[Any],
+        key: Sequence[str],
+        assign: Mapping[str, Any],
+        guard: Q | Expression | None,
+        using: str,
+    ) -> None:
+        self.model = model
+        self.fields = fields
+        self.key = key
+        self.assign = assign
+        self.guard = guard
+        self.connection = connections[using]
+        self.features = features(using)
+        self.query = Query(model)
+        self.query.get_initial_alias()
+        self.compiler = self.query.get_compiler(using)
+
+    def parts(self) -> tuple[str, tuple[str, list[Any]]]:
+        table = self._quoted(self.model._meta.db_table)
+        columns = ", ".join(self._quoted(field.column) for field in self.fields)
+        assignments = list(self._assignments())
+        listed = ", ".join(sql for sql, _ in assignments)
+        params = [param for _, more in assignments for param in more]
+        if self.features.guarded_upsert:
+            target = ", ".join(self._quoted(self._field(name).column) for name in self.key)
+            tail = f"ON CONFLICT ({target}) DO UPDATE SET {listed}"
+            if self.guard is not None:
+                where, where_params = self._compiled(self.guard)
+                tail, params = f"{tail} WHERE {where}", [*params, *where_params]
+        else:
+            alias = "" if is_mariadb(self.connection) else "AS new "
+            tail = f"{alias}ON DUPLICATE KEY UPDATE {listed}"
+        return f"INSERT INTO {table} ({columns})", (tail, params)
+
+    def _assignments(self) -> Iterator[tuple[str, Sequence[Any]]]:
+        expressions = dict(self.assign)
+        if not self.features.guarded_upsert and self.guard is not None:
+            expressions = {
+                name: Case(When(self.guard, then=expression), default=F(name))
+                for name, expression in expressions.items()
+            }
+        names = expressions if self.features.simultaneous_assignment else self._readers_first(expressions)
+        for name in names:
+            sql, params = self._compiled(expressions[name])
+            yield f"{self._quoted(self._field(name).column)} = {sql}", params
+
+    def _readers_first(self, expressions: Mapping[str, Any]) -> list[str]:
+        """An order in which no expression reads a column that was already assigned."""
+        after = {
+            name: {
+                reader
+                for reader, expression in expressions.items()
+                if reader != name and self._field(name).column in self._columns_read(expression)
+            }
+            for name in expressions
+        }
+        try:
+            return list(graphlib.TopologicalSorter(after).static_order())
+        except graphlib.CycleError as error:
+            raise EntangledAssignments(columns=", ".join(dict.fromkeys(error.args[1]))) from error
+
+    def _columns_read(self, expression: Any) -> set[str | None]:
+        resolved = expression.resolve_expression(self.query, allow_joins=False, for_save=True)
+        return {node.target.column for node in _nodes(resolved) if isinstance(node, Col)}
+
+    def _compiled(self, expression: Any) -> tuple[str, Sequence[Any]]:
+        resolved = expression.resolve_expression(self.query, allow_joins=False, for_save=True)
+        sql, params = self.compiler.compile(resolved)
+        return sql, params
+
+    def _field(self, name: str) -> Any:
+        return self.model._meta.get_field(name)
+
+    def _quoted(self, name: str) -> str:
+        return str(self.connection.ops.quote_name(name))
+
+
+def _nodes(expression: Any) -> Iterator[Any]:
+    yield expression
+    for child in expression.get_source_expressions():
+        if child is not None:
+            yield from _nodes(child)

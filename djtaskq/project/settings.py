@@ -1,0 +1,137 @@
+"""Settings of the ready-to-run project; what differs from place to place comes from the environment.
+
+DATABASE_URL, BROKER_URL    where the rows and the messages live; SQLite and files below DJTASKQ_HOME if unset
+DJTASKQ_HOME                folder of the project's own files, `demo` below the working folder if unset
+DJTASKQ_DEMO=1              plain HTTP on loopback and Django's debug pages; everything else is for production
+DJTASKQ_SECRET_KEY          Django's SECRET_KEY; in the demo a file below DJTASKQ_HOME keeps one
+DJTASKQ_ALLOWED_HOSTS       Django's ALLOWED_HOSTS, separated by commas
+DJTASKQ_BEHIND_PROXY=1      believe X-Forwarded-Proto: set it only where a proxy overwrites that header
+TIME_ZONE                   the zone of the admin and of crontabs that name none; UTC if unset
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+HOME = Path(os.environ.get("DJTASKQ_HOME", "demo")).absolute()
+DEMO = os.environ.get("DJTASKQ_DEMO") == "1"
+SECRET_KEY_FILE = HOME / "secret_key"
+
+DEBUG = DEMO
+SECRET_KEY = os.environ.get("DJTASKQ_SECRET_KEY", "")
+if not SECRET_KEY and SECRET_KEY_FILE.exists():
+    SECRET_KEY = SECRET_KEY_FILE.read_text().strip()
+ALLOWED_HOSTS = [host for host in os.environ.get("DJTASKQ_ALLOWED_HOSTS", "").split(",") if host]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "django_celery_results",
+    "djtaskq",
+    "djtaskq_beat",
+    "djtaskq_results",
+    "djtaskq_monitor",
+    "djtaskq.project",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "djtaskq.project.urls"
+WSGI_APPLICATION = "djtaskq.project.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": HOME / "db.sqlite3",
+    "OPTIONS": {
+        # Four processes share the file: readers must not wait for the writer, and a writer waits its turn.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+    },
+}
+
+
+def _database() -> dict[str, Any]:
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        return SQLITE
+    return dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = HOME / "static"
+
+if not DEMO:
+    SECURE_SSL_REDIRECT = True
+    if os.environ.get("DJTASKQ_BEHIND_PROXY") == "1":
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+
+CELERY_BROKER_URL = os.environ.get("BROKER_URL") or "filesystem://"
+if CELERY_BROKER_URL == "filesystem://":
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(HOME / "broker" / "messages"),
+        "data_folder_out": str(HOME / "broker" / "messages"),
+        "control_folder": str(HOME / "broker" / "control"),
+    }
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_RESULT_BACKEND = "djtaskq"
+CELERY_RESULT_EXTENDED = True
+CELERY_BEAT_SCHEDULER = "djtaskq"
+CELERY_TASK_TRACK_STARTED = True
+CELERY_TASK_SEND_SENT_EVENT = True
+CELERY_WORKER_SEND_TASK_EVENTS = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+DJTASKQ: dict[str, Any] = {}
