@@ -1,0 +1,65 @@
+"""Admin lists over tables that grow without bound."""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from djtaskq.conf import conf
+
+
+class CappedPaginator(Paginator[Any]):
+    """A paginator that counts no further than `DJTASKQ["ADMIN_COUNT_LIMIT"]`, and says so.
+
+    `capped` is true where there are more rows than it counted.
+    """
+
+    @cached_property
+    def _counted(self) -> int:
+        rows: Any = self.object_list
+        if isinstance(rows, QuerySet):
+            return rows.order_by()[: conf().ADMIN_COUNT_LIMIT + 1].count()
+        return len(rows)
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._counted, conf().ADMIN_COUNT_LIMIT)
+
+    @property
+    def capped(self) -> bool:
+        return self._counted > self.count
+
+
+class BigTableAdmin(admin.ModelAdmin[Model]):
+    """A list whose cost does not grow with its table, over rows that machines write and people read.
+
+    Nothing is counted in full, nothing can be added or changed, and a column can be sorted by only where
+    `sortable_by` says so: name those that have an index. `empty_page` is a template that says what would be
+    here and how to get it.
+    """
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    # “Select all 10,000” would be a lie where the count was capped.
+    actions_selection_counter = False
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+    empty_page: ClassVar[str | None] = None
+    change_list_template = "djtaskq/change_list.html"
+
+    class Media:
+        css = {"all": ["djtaskq/djtaskq.css"]}
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"empty_page": self.empty_page, **(extra_context or {})})
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002  Django's signature
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+        return False
