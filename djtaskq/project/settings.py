@@ -14,15 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.core.management.utils import get_random_secret_key
 
 HOME = Path(os.environ.get("DJTASKQ_HOME", "demo")).absolute()
 DEMO = os.environ.get("DJTASKQ_DEMO") == "1"
 SECRET_KEY_FILE = HOME / "secret_key"
 
 DEBUG = DEMO
-SECRET_KEY = os.environ.get("DJTASKQ_SECRET_KEY", "")
-if not SECRET_KEY and SECRET_KEY_FILE.exists():
-    SECRET_KEY = SECRET_KEY_FILE.read_text().strip()
+
+
+def _kept_secret_key() -> str:
+    """The demo's key: drawn once, so that people stay logged in when it is started again."""
+    if not SECRET_KEY_FILE.exists():
+        HOME.mkdir(parents=True, exist_ok=True)
+        SECRET_KEY_FILE.touch(mode=0o600)
+        SECRET_KEY_FILE.write_text(get_random_secret_key())
+    return SECRET_KEY_FILE.read_text()
+
+
+SECRET_KEY = os.environ.get("DJTASKQ_SECRET_KEY") or (_kept_secret_key() if DEMO else "")
 ALLOWED_HOSTS = [host for host in os.environ.get("DJTASKQ_ALLOWED_HOSTS", "").split(",") if host]
 
 INSTALLED_APPS = [
@@ -66,6 +76,7 @@ TEMPLATES = [
         },
     }
 ]
+
 
 SQLITE = {
     "ENGINE": "django.db.backends.sqlite3",
@@ -117,6 +128,13 @@ if not DEMO:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
+EMAIL_BACKEND = (
+    "django.core.mail.backends.filebased.EmailBackend"
+    if DEMO
+    else "django.core.mail.backends.smtp.EmailBackend"
+)
+EMAIL_FILE_PATH = HOME / "mail"
+
 CELERY_BROKER_URL = os.environ.get("BROKER_URL") or "filesystem://"
 if CELERY_BROKER_URL == "filesystem://":
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -132,6 +150,12 @@ CELERY_BEAT_SCHEDULER = "djtaskq"
 CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_SEND_SENT_EVENT = True
 CELERY_WORKER_SEND_TASK_EVENTS = True
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_ROUTES = {"djtaskq.project.tasks.send_digest": {"queue": "reports"}}
+CELERY_BEAT_SCHEDULE = {
+    "Clear expired sessions (declared in settings)": {
+        "task": "djtaskq.project.tasks.clear_sessions",
+        "schedule": 30,
+    }
+}
 
 DJTASKQ: dict[str, Any] = {}
