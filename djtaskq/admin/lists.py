@@ -1,7 +1,7 @@
 """Admin lists over tables that grow without bound."""
 
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -10,8 +10,15 @@ from django.http import HttpRequest, HttpResponse
 
 from djtaskq.conf import conf
 
+if TYPE_CHECKING:
+    _Paginator = Paginator[Any]
+    _ModelAdmin = admin.ModelAdmin[Model]
+else:  # generic for the type checker alone
+    _Paginator = Paginator
+    _ModelAdmin = admin.ModelAdmin
 
-class CappedPaginator(Paginator[Any]):
+
+class CappedPaginator(_Paginator):
     """A paginator that counts no further than `DJTASKQ["ADMIN_COUNT_LIMIT"]`, and says so.
 
     `capped` is true where there are more rows than it counted.
@@ -33,7 +40,7 @@ class CappedPaginator(Paginator[Any]):
         return self._counted > self.count
 
 
-class BigTableAdmin(admin.ModelAdmin[Model]):
+class BigTableAdmin(_ModelAdmin):
     """A list whose cost does not grow with its table, over rows that machines write and people read.
 
     Nothing is counted in full, nothing can be added or changed, and a column can be sorted by only where

@@ -5,7 +5,7 @@ from django.db.models import Model
 
 
 def replace(
-    model: type[Model], admin_class: type[admin.ModelAdmin[Model]], site: admin.AdminSite = admin.site
+    model: type[Model], admin_class: "type[admin.ModelAdmin[Model]]", site: admin.AdminSite = admin.site
 ) -> None:
     """Register `admin_class` for `model` under the same URLs, whoever is registered for it.
 

@@ -1,13 +1,18 @@
 """Fields that hold what a database's own types cannot hold the same way everywhere."""
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+
+if TYPE_CHECKING:
+    _Field = models.Field[Any, dt.datetime | None]
+else:  # generic for the type checker alone
+    _Field = models.Field
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -23,7 +28,7 @@ def from_microseconds(number: int) -> dt.datetime:
     return EPOCH + dt.timedelta(microseconds=number)
 
 
-class InstantField(models.Field[Any, Any]):
+class InstantField(_Field):
     """A point in time, exact to the microsecond, whatever USE_TZ, TIME_ZONE or the database say.
 
     Stored as a bigint of microseconds since the epoch; in Python an aware datetime in UTC. A naive datetime
