@@ -29,7 +29,8 @@ def claim(queryset: models.QuerySet[RowT], limit: int) -> list[RowT]:
     """Up to `limit` rows of an ordered `queryset`, locked until the transaction ends.
 
     Rows that another transaction holds are passed over where the database can do that, and waited for
-    where it cannot. To be called inside `writing(queryset.db)`.
+    where it cannot. Filter and order by one index: MariaDB locks every row that it looks at, and a sort would
+    look at all of them. To be called inside `writing(queryset.db)`.
     """
     able = features(queryset.db)
     locked = queryset.select_for_update(skip_locked=able.skip_locked)

@@ -1,5 +1,6 @@
 """Why a statement failed, and whether trying again can help. Drivers' errors are read here alone."""
 
+import contextlib
 import enum
 import random
 import time
@@ -60,7 +61,7 @@ def cause(error: BaseException) -> Cause | None:
         found = _by_state(link) or _by_number(link) or _by_sqlite_code(link)
         if found is not None:
             return found
-    return Cause.OUTAGE if _lost_without_a_code(error) else None
+    return Cause.OUTAGE if not _has_a_code(error) and _reads_like_a_loss(error) else None
 
 
 def retrying(
@@ -87,10 +88,17 @@ def retrying(
             if why is None or time.monotonic() + pause > deadline:
                 raise
             if why is Cause.OUTAGE:
-                connections[using].close()
+                discard(using)
             if on_retry is not None:
                 on_retry(why, error)
         sleep(pause)
+
+
+def discard(using: str) -> None:
+    """Give up this thread's connection: the next statement opens a new one."""
+    # A driver may refuse to close what is closed already; Django has let go of it all the same.
+    with contextlib.suppress(DatabaseError, InterfaceError):
+        connections[using].close()
 
 
 def _pauses() -> Iterator[float]:
@@ -137,19 +145,19 @@ def _by_sqlite_code(error: BaseException) -> Cause | None:
     return Cause.CONFLICT if isinstance(code, int) and code & 0xFF in _CONFLICT_SQLITE else None
 
 
-def _lost_without_a_code(error: BaseException) -> bool:
+def _has_a_code(error: BaseException) -> bool:
+    return any(
+        getattr(link, "sqlite_errorcode", None) is not None
+        or isinstance(getattr(link, "sqlstate", None) or getattr(link, "pgcode", None), str)
+        for link in _chain(error)
+    )
+
+
+def _reads_like_a_loss(error: BaseException) -> bool:
     """PostgreSQL's drivers give no SQLSTATE for a connection that failed or was found closed."""
     names = {base.__name__ for link in _chain(error) for base in type(link).__mro__}
     text = str(error)
     if "InterfaceError" in names:
         return "closed" in text or text == "(0, '')"
-    return "OperationalError" in names and any(
-        sign in text
-        for sign in (
-            "connection",
-            "server closed",
-            "could not translate host name",
-            "SSL SYSCALL",
-            "terminat",
-        )
-    )
+    signs = ("connection", "server closed", "could not translate host name", "SSL SYSCALL", "terminat")
+    return "OperationalError" in names and any(sign in text for sign in signs)
