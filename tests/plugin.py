@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Fleet, MissingProgramsError, ServerError
+from tests.servers import Fleet, ServerError
+from tools.machine import MissingProgramsError
 
 pytest_plugins = (
     "tests.fixtures.databases",

@@ -6,7 +6,6 @@ Everything here runs on the standard library alone, before there is a virtual en
 from tests.servers.base import Server, ServerError
 from tests.servers.fleet import SERVERS, Fleet
 from tests.servers.mariadb import MariaDB
-from tests.servers.packages import MissingProgramsError, Need, ensure
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import Redis
@@ -15,12 +14,9 @@ __all__ = [
     "SERVERS",
     "Fleet",
     "MariaDB",
-    "MissingProgramsError",
-    "Need",
     "PostgreSQL",
     "RabbitMQ",
     "Redis",
     "Server",
     "ServerError",
-    "ensure",
 ]

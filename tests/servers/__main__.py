@@ -1,4 +1,4 @@
-"""`python -m tests.servers up FILE | down FILE | status FILE | install`."""
+"""`python -m tests.servers up FILE | down FILE | status FILE`."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.servers import fleet
 from tests.servers.base import ServerError
-from tests.servers.packages import BROWSER, DRIVERS, MissingProgramsError, ensure
+from tools.machine import MissingProgramsError
 
 
 def main() -> int:
@@ -18,9 +18,6 @@ def main() -> int:
         ("status", "tell where the servers of FILE are"),
     ):
         commands.add_parser(name, help=text).add_argument("file", type=Path)
-    commands.add_parser(
-        "install", help="install what the tests need from the machine, or say what is missing"
-    )
     options = parser.parse_args()
     try:
         _run(options)
@@ -35,8 +32,6 @@ def _run(options: argparse.Namespace) -> None:
         fleet.up(options.file)
     elif options.command == "down":
         fleet.down(options.file)
-    elif options.command == "install":
-        ensure([*(server.need for server in fleet.SERVERS.values()), BROWSER, *DRIVERS])
     if options.command in {"up", "status"}:
         for name, answer in fleet.status(options.file).items():
             sys.stdout.write(f"{name:12}{answer}\n")

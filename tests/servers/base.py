@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from tests.servers.daemon import Daemon, as_user
 from tests.servers.keeper import Keeper
-from tests.servers.packages import Need
-from tests.servers.places import account, find, free_port
+from tests.servers.places import account, free_port
 from tests.waiting import NotInTimeError, eventually
+from tools.machine import Need, find, sentence
 
 
 class ServerError(Exception):
@@ -157,7 +157,7 @@ class Server(ABC):
     def program(self, name: str) -> Path:
         path = find(name)
         if path is None:
-            raise ServerError(self.need.sentence())
+            raise ServerError(sentence([self.need]))
         return path
 
     def spawn(self, name: str, *command: str | Path) -> None:

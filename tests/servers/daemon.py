@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 class Daemon:
@@ -68,7 +69,7 @@ class Daemon:
         return True
 
 
-def as_user(owner: pwd.struct_passwd | None) -> dict[str, object]:
+def as_user(owner: pwd.struct_passwd | None) -> dict[str, Any]:
     """Return the arguments of subprocess that run a command as `owner`."""
     if owner is None:
         return {}

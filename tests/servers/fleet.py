@@ -12,10 +12,10 @@ from typing import Any
 from tests.servers.base import Server, ServerError
 from tests.servers.keeper import Keeper
 from tests.servers.mariadb import MariaDB
-from tests.servers.packages import ensure
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import Redis
+from tools.machine import ensure
 
 SERVERS: dict[str, type[Server]] = {server.name: server for server in (PostgreSQL, MariaDB, Redis, RabbitMQ)}
 
@@ -138,4 +138,4 @@ def _read(file: Path) -> dict[str, Any]:
         raise ServerError(
             f"No servers are described in {file} ({error.strerror}): `{command}` starts them."
         ) from None
-    return json.loads(text)
+    return dict(json.loads(text))

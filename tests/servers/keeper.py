@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -65,7 +66,7 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lines():
+def _lines() -> Iterator[str]:
     # A child that the run forked without exec holds the pipe's other end too: so the parent's own end
     # is watched as well.
     parent, buffer = os.getppid(), b""

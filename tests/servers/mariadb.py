@@ -2,7 +2,7 @@ import socket
 from pathlib import Path
 
 from tests.servers.base import Server
-from tests.servers.packages import Need
+from tools.needs import MARIADB
 
 OPTIONS = (
     "--bind-address=127.0.0.1",
@@ -23,7 +23,7 @@ OPTIONS = (
 
 class MariaDB(Server):
     name = "mariadb"
-    need = Need("MariaDB", ("mariadbd", "mariadb-install-db"), ("mariadb-server",))
+    need = MARIADB
     accounts = ("mysql",)
 
     @property

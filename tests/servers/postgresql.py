@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.servers.base import Server
-from tests.servers.packages import Need
+from tools.needs import POSTGRESQL
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -22,7 +22,7 @@ SETTINGS = {
 
 class PostgreSQL(Server):
     name = "postgresql"
-    need = Need("PostgreSQL", ("postgres",), ("postgresql",))
+    need = POSTGRESQL
     accounts = ("postgres",)
 
     @property

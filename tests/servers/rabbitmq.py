@@ -7,14 +7,14 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.servers.base import Server
-from tests.servers.packages import Need
+from tools.needs import RABBITMQ
 
 
 class RabbitMQ(Server):
     """A node of its own, with an epmd of its own: it neither sees nor disturbs another RabbitMQ."""
 
     name = "rabbitmq"
-    need = Need("RabbitMQ", ("rabbitmq-server", "epmd"), ("rabbitmq-server",))
+    need = RABBITMQ
     accounts = ("rabbitmq",)
     port_names = ("amqp", "management", "distribution", "epmd")
 

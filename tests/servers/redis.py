@@ -1,14 +1,14 @@
 import socket
 
 from tests.servers.base import Server
-from tests.servers.packages import Need
+from tools.needs import REDIS
 
 DATABASES = 512
 
 
 class Redis(Server):
     name = "redis"
-    need = Need("Redis", ("redis-server",), ("redis-server",))
+    need = REDIS
     accounts = ("redis",)
 
     @property
