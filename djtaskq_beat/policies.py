@@ -1,0 +1,115 @@
+"""What to do with the slots that passed: pure arithmetic, bounded however long the gap was.
+
+A policy takes part in one of two questions. `catch_up` answers which of the slots that are due are to run.
+A policy that delays a run (jitter) belongs to `wake`; one that looks at the run before it (overlap) to the
+store, which knows that run.
+"""
+
+import dataclasses
+import datetime as dt
+import enum
+
+from djtaskq_beat.occurrences import Occurrences
+
+# Up to here a slot is on time: ten thousand that fall due together take a while to claim.
+ON_TIME = dt.timedelta(seconds=60)
+# A beat this much behind was busy for a moment, not away: slots of a second apart are all to run.
+BUSY = dt.timedelta(seconds=2)
+_TICK = dt.timedelta(microseconds=1)
+
+
+class CatchUp(enum.StrEnum):
+    """Which of several slots that passed are to run."""
+
+    LATEST = "latest"
+    ALL = "all"
+    SKIP = "skip"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How one periodic task makes up for slots that passed.
+
+    `latest`: the last one, which is what django-celery-beat does. `all`: each, but at most the last `limit`.
+    `skip`: none, unless it is on time. A slot that is more than `window` old runs in no case. Slots of the
+    last two seconds are none that were missed: they run by every policy.
+    """
+
+    catch_up: CatchUp = CatchUp.LATEST
+    limit: int = 100
+    window: dt.timedelta | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Missed:
+    """The slots from `first` to `through` do not run: one record, since there may be millions."""
+
+    first: dt.datetime
+    through: dt.datetime
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of the slots up to now, in order, and which slot is next."""
+
+    run: tuple[dt.datetime, ...]
+    missed: tuple[Missed, ...]
+    next_slot: dt.datetime | None
+
+
+def decide(schedule: Occurrences, due: dt.datetime, now: dt.datetime, policy: Policy) -> Decision:
+    """What becomes of the slot `due` and of those that passed after it; `due` is not later than `now`.
+
+    `due` was a slot when it was planned: it counts as one even if the schedule has changed since.
+    """
+    upcoming = schedule.next_after(now)
+    latest = max(schedule.latest_until(now) or due, due)
+    candidates = _candidates(schedule, due, latest, now, policy)
+    run = tuple(slot for slot in candidates if not reason_against(slot, now, policy))
+    if not run:
+        missed = (Missed(due, latest, reason_against(latest, now, policy)),)
+    elif run[0] > due:
+        before = max(schedule.latest_until(run[0] - _TICK) or due, due)
+        reason = reason_against(before, now, policy) or _superseded(policy)
+        missed = (Missed(due, before, reason),)
+    else:
+        missed = ()
+    return Decision(run, missed, upcoming)
+
+
+def reason_against(slot: dt.datetime, now: dt.datetime, policy: Policy) -> str:
+    """Why `slot` must not run as late as `now`; empty if it may."""
+    late = now - slot
+    if policy.window is not None and late > policy.window:
+        return f"more than {policy.window} late, the window for catching up"
+    if policy.catch_up is CatchUp.SKIP and late > ON_TIME:
+        return "late, and the policy is to skip what is late"
+    return ""
+
+
+def superseded(schedule: Occurrences, slot: dt.datetime, now: dt.datetime, policy: Policy) -> bool:
+    """Whether a slot that was held up need not run any more, since a later one has passed."""
+    if policy.catch_up is CatchUp.ALL or now - slot <= ON_TIME:
+        return False
+    following = schedule.next_after(slot)
+    return following is not None and following <= now
+
+
+def _candidates(
+    schedule: Occurrences, due: dt.datetime, latest: dt.datetime, now: dt.datetime, policy: Policy
+) -> list[dt.datetime]:
+    most = policy.limit if policy.catch_up is CatchUp.ALL else 1
+    slots = [latest]
+    while slots[-1] > due:
+        before = max(schedule.latest_until(slots[-1] - _TICK) or due, due)
+        if len(slots) >= most and now - before > BUSY:
+            break
+        slots.append(before)
+    return slots[::-1]
+
+
+def _superseded(policy: Policy) -> str:
+    if policy.catch_up is CatchUp.ALL:
+        return f"beyond the last {policy.limit}, the limit for catching up"
+    return "a later slot has passed, and the policy is to run the latest"
