@@ -15,6 +15,7 @@ from tools.machine import MissingProgramsError
 pytest_plugins = (
     "tests.fixtures.databases",
     "tests.fixtures.brokers",
+    "tests.fixtures.browser",
     "tests.fixtures.processes",
     "tests.fixtures.servers",
 )

@@ -63,7 +63,7 @@ def _database(variable, **options):
     if variable in os.environ:
         settings["OPTIONS"] = options
         # One name for both, so that processes that a test starts find the test's database.
-        settings["TEST"] = {"NAME": settings["NAME"]}
+        settings["TEST"] = {"NAME": settings["NAME"], "DEPENDENCIES": []}
     return settings
 
 

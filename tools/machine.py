@@ -73,6 +73,8 @@ def sentence(missing: Iterable[Need]) -> str:
 
 def install(packages: Iterable[str]) -> None:
     """Install Debian packages as root, without starting what they bring."""
+    packages = list(packages)
+    print(f"Installing {' '.join(packages)} with apt-get.", flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     with _no_services():
         for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):

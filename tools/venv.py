@@ -85,7 +85,7 @@ def _ensure_venv_module() -> None:
 
 def _install(requirements: str, extras: Iterable[str]) -> None:
     _say(f"Installing {requirements} into .venv.")
-    itself = f"{ROOT}[{','.join(extras)}]"
+    itself = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--quiet"]
     command = [*pip, "install", "-r", str(ROOT / requirements), "-e", itself]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True)
