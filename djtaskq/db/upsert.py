@@ -19,7 +19,7 @@ in Django's expressions, and a guard can keep a row as it is:
 """
 
 import graphlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connections, models
@@ -73,6 +73,7 @@ def upsert(
     key: Sequence[str],
     assign: Mapping[str, Any],
     guard: Q | Expression | None = None,
+    stable: Collection[str] = (),
     using: str,
 ) -> None:
     """Write `rows`, up to 1,000 in one statement, each by itself or not at all.
@@ -82,6 +83,9 @@ def upsert(
     the caller has a transaction open. Rows are written in the order of their keys, so that two writers never
     wait for each other in a circle.
 
+    `stable` names columns that the guard reads and whose assignment does not change its answer. Where a
+    database assigns column by column, they need not wait for the others.
+
     Raises `AmbiguousRows` if a key stands twice in `rows`, and `EntangledAssignments` where a database
     assigns column by column and no order of them gives the meaning of an assignment all at once.
     """
@@ -89,7 +93,7 @@ def upsert(
         return
     fields = _fields(model, rows[0])
     ordered = _in_key_order(model, rows, key)
-    head, tail = _Statement(model, fields, key, assign, guard, using).parts()
+    head, tail = _Statement(model, fields, key, assign, guard, stable=stable, using=using).parts()
     size = batch_size(using, len(fields), MOST_ROWS)
     with connections[using].cursor() as cursor:
         for start in range(0, len(ordered), size):
@@ -142,6 +146,8 @@ class _Statement:
         key: Sequence[str],
         assign: Mapping[str, Any],
         guard: Q | Expression | None,
+        *,
+        stable: Collection[str],
         using: str,
     ) -> None:
         self.model = model
@@ -149,6 +155,7 @@ class _Statement:
         self.key = key
         self.assign = assign
         self.guard = guard
+        self.stable = stable
         self.connection = connections[using]
         self.features = features(using)
         self.query = Query(model)
@@ -190,7 +197,9 @@ class _Statement:
             name: {
                 reader
                 for reader, expression in expressions.items()
-                if reader != name and self._field(name).column in self._columns_read(expression)
+                if name not in self.stable
+                and reader != name
+                and self._field(name).column in self._columns_read(expression)
             }
             for name in expressions
         }

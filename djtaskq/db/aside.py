@@ -1,0 +1,81 @@
+"""A connection beside the caller's, for what must be seen at once whatever becomes of the open transaction.
+
+A task's state that is written inside the task's own `atomic()` would be invisible until it ends, gone if it
+is rolled back, and refused if it was aborted. Beside it, there is one more connection for each thread that
+ever needed one, and none for the others.
+"""
+
+import os
+import weakref
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.connection import ConnectionDoesNotExist
+
+from djtaskq.db.features import features
+
+SUFFIX = " (aside)"
+
+_made: weakref.WeakSet[BaseDatabaseWrapper] = weakref.WeakSet()
+_inherited: list[Any] = []
+
+
+def outside(using: str) -> str:
+    """An alias of the same database whose connection has no transaction open: `using` itself if it has none.
+
+    Two cases have no outside. Where one connection writes at a time, a second one would wait for the first,
+    which waits for it. And what stands in the transaction that Django's TestCase puts around a test can be
+    seen by nobody else. There the answer is `using`, transaction and all.
+    """
+    connection = connections[using]
+    if not _in_transaction(connection) or features(using).single_writer or _in_testcase(connection):
+        return using
+    return _beside(connection)
+
+
+def close_obsolete(**_signal: object) -> None:
+    """Close this thread's connections of this kind that are due for it, as Django does with its own.
+
+    May be connected to `request_finished`.
+    """
+    for alias in connections:
+        beside = _existing(alias + SUFFIX)
+        if beside is not None:
+            beside.close_if_unusable_or_obsolete()
+
+
+def _in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
+
+
+def _in_testcase(connection: BaseDatabaseWrapper) -> bool:
+    blocks = connection.atomic_blocks
+    return bool(blocks) and getattr(blocks[0], "_from_testcase", False)
+
+
+def _beside(connection: BaseDatabaseWrapper) -> str:
+    alias = connection.alias + SUFFIX
+    if _existing(alias) is None:
+        beside = connection.copy(alias)
+        _made.add(beside)
+        connections[alias] = beside
+    return alias
+
+
+def _existing(alias: str) -> BaseDatabaseWrapper | None:
+    try:
+        return connections[alias]
+    except ConnectionDoesNotExist:
+        return None
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: connect anew, and never say goodbye on the socket that the parent goes on using."""
+    for connection in _made:
+        if connection.connection is not None:
+            _inherited.append(connection.connection)
+            connection.connection = None
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)

@@ -1,0 +1,145 @@
+"""The part of the backend that chords meet: from the header that is sent to the body that is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from celery import maybe_signature, states
+from celery.exceptions import ChordError
+from celery.utils.functional import _regen  # type: ignore[attr-defined]  # not in the stubs
+from celery.utils.log import get_logger
+from kombu.exceptions import EncodeError
+from kombu.serialization import prepare_accept_content
+
+from djtaskq_results import chords, joining, rows, store
+from djtaskq_results.chords import Counted, Part
+from djtaskq_results.content import Content, packed, unpacked
+from djtaskq_results.decoding import DecodingBackend
+
+logger = get_logger(__name__)
+
+
+class ChordBackend(DecodingBackend):
+    """The part of the backend that counts chords and sends their bodies."""
+
+    # The task whose ready state was written last: its part need not carry the result a second time.
+    _last_ready: str | None = None
+
+    def apply_chord(self, header_result_args: Any, body: Any, **_options: Any) -> None:
+        """Begin to count; Celery calls this before it sends the header."""
+        group_id, members = header_result_args[0], header_result_args[1]
+        packed_body = self._packed_body(body)
+        if isinstance(members, _regen):
+            # To look at the members would run the generator to its end before the first one is sent.
+            chords.begin(rows.task_key(group_id), None, None, packed_body)
+            return
+        header = [result.as_tuple() for result in members]
+        size = None if joining.is_nested(header) else len(header)
+        chords.begin(rows.task_key(group_id), header, size, packed_body)
+
+    def set_chord_size(self, group_id: str, chord_size: int) -> None:
+        chords.settle(rows.task_key(group_id), chord_size)
+
+    def add_to_chord(self, chord_id: str, result: Any) -> None:
+        chords.announce(rows.task_key(chord_id), rows.task_key(result.id))
+
+    def on_chord_part_return(self, request: Any, state: str, result: Any, **_options: Any) -> None:
+        """Count a part, and finish the chord if it was the last one."""
+        if not request.id or not request.group:
+            return
+        group_id, task_id = rows.task_key(request.group), rows.task_key(request.id)
+        position = getattr(request, "group_index", None)
+        part = Part(
+            group_id=group_id,
+            task_id=task_id,
+            position=chords.NO_POSITION if position is None else position,
+            state=state,
+            content=None if self._last_ready == task_id else self.pack(self.encode_result(result, state)),
+        )
+        counted = chords.part_returned(part)
+        if counted is Counted.UNKNOWN:
+            logger.warning("Task %s is a part of no chord that is known: %s", task_id, group_id)
+        elif counted is Counted.DUE:
+            self._finish(group_id, request.chord)
+
+    def finish_due_chords(self) -> None:
+        """Finish the chords whose parts are all back and whose finisher died before it sent the body."""
+        for group_id, content in chords.due():
+            if content is not None:
+                self._finish(group_id, self._unpacked_body(content))
+
+    def _finish(self, group_id: str, body: Any) -> None:
+        """Send the body, or fail it; the chord's rows go last, so that a crash leaves it to be found."""
+        if not chords.claim(group_id, self._packed_body(body)):
+            return
+        callback = maybe_signature(body, app=self.app)
+        try:
+            values = self._joined(group_id)
+        except ChordError as error:
+            logger.exception("Chord %r has a part that failed", group_id)
+            self.chord_error_from_stack(callback, error)
+        else:
+            self._send(group_id, callback, values)
+        chords.end([group_id])
+
+    def _send(self, group_id: str, callback: Any, values: list[Any]) -> None:
+        try:
+            self._publish(callback, values)
+        except Exception as error:
+            # Whatever it was, those who wait for the body must hear of it: there is nobody to raise it to.
+            logger.exception("Chord %r could not send its body", group_id)
+            self.chord_error_from_stack(callback, _chord_error(f"Callback error: {error!r}", error))
+
+    def _publish(self, callback: Any, values: list[Any]) -> None:
+        # From Celery 5.7 on, a callback may be sent with pauses between the broker's failures.
+        patiently = getattr(self.app.amqp, "_retry_publish", None)
+        if patiently is None:
+            callback.delay(values)
+        else:
+            patiently(callback.delay, values)
+
+    def _joined(self, group_id: str) -> list[Any]:
+        """The values that the body is called with; raises ChordError for the first part that failed."""
+        returned = {part.task_id: part for part in chords.parts(group_id)}
+        header = chords.header(group_id)
+        stored = {
+            row["task_id"]: self._meta(row)
+            for row in store.load_many({*joining.leaves(header), *returned}, self.READY_STATES)
+        }
+
+        def value_of(task_id: str) -> Any:
+            state, value = self._outcome(stored.get(task_id), returned.get(task_id))
+            if state in states.PROPAGATE_STATES:
+                raise _chord_error(f"Dependency {task_id} raised {value!r}", value)
+            return value
+
+        places = [joining.Returned(part.position, part.task_id) for part in returned.values()]
+        return joining.joined(header, places, value_of)
+
+    def _outcome(self, meta: Mapping[str, Any] | None, part: Part | None) -> tuple[str, Any]:
+        """How a member ended: from its row, or where it has none (or runs again already), from its part."""
+        if meta is not None:
+            return meta["status"], meta["result"]
+        if part is None:
+            return states.SUCCESS, None  # its row was forgotten; the others need not suffer
+        value = None if part.content is None else self.unpack(part.content)
+        if part.state in self.EXCEPTION_STATES:
+            value = self.exception_to_python(value)
+        return part.state, value
+
+    def _packed_body(self, body: Any) -> Content | None:
+        try:
+            return packed(dict(body), self.app.conf.task_serializer)
+        except EncodeError:
+            # Then only a part that comes back can finish the chord, since that brings the body along.
+            return None
+
+    def _unpacked_body(self, content: Content) -> Any:
+        """The body again; raises ContentDisallowed where this app's workers would not take it either."""
+        return unpacked(content, prepare_accept_content(self.app.conf.accept_content) or ())
+
+
+def _chord_error(message: str, cause: Any) -> ChordError:
+    error = ChordError(message)
+    if isinstance(cause, BaseException):
+        error.__cause__ = cause
+    return error

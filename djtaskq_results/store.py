@@ -1,0 +1,140 @@
+"""Task and group results on django-celery-results' tables: one statement to write, one to read."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from celery.states import PENDING, READY_STATES, SUCCESS
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django_celery_results.models import GroupResult, TaskResult
+
+from djtaskq.db.features import batch_size
+from djtaskq.db.upsert import Incoming, upsert
+from djtaskq_results.database import reading_from, writing_to
+from djtaskq_results.rows import Row, task_key
+from djtaskq_results.states import Ended, Gate
+
+Columns = Mapping[str, Any]
+
+# Replaced by every write.
+_LATEST = ("status", "result", "traceback", "meta", "content_type", "content_encoding", "date_done")
+# Kept by a write that does not know them: a revocation knows the id alone.
+_LASTING = ("task_name", "task_args", "task_kwargs", "periodic_task_name", "worker", "date_started")
+_ASSIGN = {
+    **{name: Incoming(name) for name in _LATEST},
+    **{name: Coalesce(Incoming(name), F(name)) for name in _LASTING},
+}
+
+_GROUP_LATEST = ("result", "content_type", "content_encoding", "date_done")
+
+META_COLUMNS = (
+    *("task_id", "status", "result", "traceback", "meta", "content_type", "content_encoding"),
+    *("date_done", "task_name", "task_args", "task_kwargs", "worker", "periodic_task_name"),
+)
+
+MOST_IDS = 10_000
+
+_ENDED = Q(status__in=sorted(READY_STATES - {SUCCESS}))
+_READY = Q(status__in=sorted(READY_STATES))
+
+
+def save(row: Row, gate: Gate) -> None:
+    """Write a task's state (`rows.task_row`), unless `gate` keeps the one that is there."""
+    writing_to(
+        TaskResult,
+        lambda using: upsert(
+            TaskResult,
+            [TaskResult(**row)],
+            key=["task_id"],
+            assign=_ASSIGN,
+            guard=_guard(gate),
+            # The one gate that asks for date_started lets STARTED pass, and once it is set it stays so: the
+            # answer is the same before and after.
+            stable=["date_started"],
+            using=using,
+        ),
+    )
+
+
+def load(task_id: object, *, seconds: float | None = None) -> Columns | None:
+    """The columns that Celery asks for, or None for a task that nobody has written about."""
+    rows = load_many([task_key(task_id)], None, seconds=seconds)
+    return rows[0] if rows else None
+
+
+def load_many(
+    task_ids: Collection[str], states: Collection[str] | None, *, seconds: float | None = None
+) -> list[Columns]:
+    """The same columns for those of these tasks that are in one of `states`, in any if that is None."""
+
+    def work(using: str) -> list[Columns]:
+        rows = TaskResult.objects.using(using).order_by()
+        if states is not None:
+            rows = rows.filter(status__in=sorted(states))
+        return [
+            row
+            for ids in _batches(task_ids, using)
+            for row in rows.filter(task_id__in=ids).values(*META_COLUMNS)
+        ]
+
+    return reading_from(TaskResult, work, seconds=seconds)
+
+
+def exists(task_id: object) -> bool:
+    return reading_from(
+        TaskResult, lambda using: TaskResult.objects.using(using).filter(task_id=task_key(task_id)).exists()
+    )
+
+
+def forget(task_id: object) -> None:
+    writing_to(
+        TaskResult, lambda using: TaskResult.objects.using(using).filter(task_id=task_key(task_id)).delete()
+    )
+
+
+def save_group(row: Row) -> None:
+    """Write a group's members: `group_id`, `result`, `content_type`, `content_encoding`."""
+    writing_to(
+        GroupResult,
+        lambda using: upsert(
+            GroupResult,
+            [GroupResult(**row)],
+            key=["group_id"],
+            assign={name: Incoming(name) for name in _GROUP_LATEST},
+            using=using,
+        ),
+    )
+
+
+def load_group(group_id: object) -> Columns | None:
+    columns = ("group_id", "result", "content_type", "content_encoding", "date_done")
+
+    def work(using: str) -> list[Columns]:
+        return list(GroupResult.objects.using(using).filter(group_id=task_key(group_id)).values(*columns))
+
+    rows = reading_from(GroupResult, work)
+    return rows[0] if rows else None
+
+
+def delete_group(group_id: object) -> None:
+    writing_to(
+        GroupResult,
+        lambda using: GroupResult.objects.using(using).filter(group_id=task_key(group_id)).delete(),
+    )
+
+
+def _batches(task_ids: Collection[str], using: str) -> Iterator[list[str]]:
+    ids = sorted({task_key(task_id) for task_id in task_ids})
+    size = batch_size(using, 1, MOST_IDS)
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
+
+
+def _guard(gate: Gate) -> Q:
+    """`states.gives_way` in SQL."""
+    unready = ~_READY if gate.unready else Q(status=PENDING)
+    if gate.ended is Ended.NONE:
+        return unready
+    if gate.ended is Ended.ALL:
+        return unready | _ENDED
+    return unready | (_ENDED & Q(date_started__isnull=gate.ended is Ended.NOT_STARTED))
