@@ -51,6 +51,83 @@ class Settings:
         at_least=100,
     )
 
+    BEAT_MAX_INTERVAL: float = _setting(
+        0.5,
+        "Beat looks for what is due and for what was edited at least this often, in seconds. "
+        "Celery's beat_max_loop_interval and beat --max-interval come first.",
+        at_least=0.05,
+        at_most=60,
+    )
+    BEAT_RECONCILE_SECONDS: float = _setting(
+        30.0,
+        "How often beat looks for schedules that were changed past Django's signals (QuerySet.update, "
+        "bulk_create, SQL, another service), in seconds.",
+        at_least=1,
+    )
+    BEAT_GRACE_SECONDS: float = _setting(
+        30.0,
+        "A run that was claimed and is not known to be published after this many seconds is published by "
+        "any beat, under the same task id.",
+        at_least=1,
+    )
+    BEAT_PUBLISH_SECONDS: float = _setting(
+        5.0,
+        "How long one tick of beat may take to reach the broker and to publish, in seconds; what is left "
+        "goes out with the next.",
+        at_least=0.1,
+    )
+
+    MONITOR_QUEUE_TTL: float = _setting(
+        600.0,
+        "How long the broker keeps an event for a camera that is busy or away, in seconds.",
+        at_least=1,
+    )
+    MONITOR_QUEUE_EXPIRES: float = _setting(
+        3_600.0,
+        "How long the broker keeps the event queue of a camera that does not come back, in seconds.",
+        at_least=60,
+    )
+    MONITOR_QUEUE: str | None = _setting(
+        None,
+        "Name of the camera's event queue. Cameras on one named queue share its events; if None, each host"
+        " has a queue of its own.",
+    )
+    MONITOR_ENABLE_EVENTS: bool = _setting(
+        True,
+        "Whether the camera tells workers that were started without -E to send events.",
+    )
+    MONITOR_MAX_PENDING: int = _setting(
+        200_000,
+        "How many tasks the camera holds in memory while the database does not take them.",
+        at_least=1_000,
+    )
+    MONITOR_STOP_SECONDS: float = _setting(
+        10.0,
+        "How long a camera that is told to stop goes on trying to write what it holds, in seconds.",
+        at_least=0,
+    )
+    MONITOR_WORKER_GRACE: float = _setting(
+        10.0,
+        "How long a worker may be silent beyond two of its heartbeats before it counts as lost, in seconds.",
+        at_least=0,
+    )
+    MONITOR_EXPIRE_SUCCESS: float | None = _setting(
+        86_400.0,
+        "How long tasks that succeeded are kept, in seconds; None keeps them. The settings of"
+        " django-celery-monitor and djcelery of the same meaning are read if this one is not given.",
+        at_least=0,
+    )
+    MONITOR_EXPIRE_ERROR: float | None = _setting(
+        259_200.0,
+        "How long tasks that failed, were revoked or wait for a retry are kept, in seconds; None keeps them.",
+        at_least=0,
+    )
+    MONITOR_EXPIRE_PENDING: float | None = _setting(
+        432_000.0,
+        "How long tasks in every other state are kept, in seconds; None keeps them.",
+        at_least=0,
+    )
+
 
 def conf() -> Settings:
     """The settings as they stand; raises `InvalidSetting` for a value that cannot be used."""
@@ -95,6 +172,12 @@ def problems() -> Iterator[Problem]:
             yield Problem("djtaskq.E002", f"DJTASKQ has no key {key!r}.", _suggestion(str(key)))
         elif reason := _reason_against(key, value):
             yield Problem("djtaskq.E003", f"DJTASKQ[{key!r}] is {value!r}: {reason}", help_text(key))
+
+
+def given(key: str) -> bool:
+    """Whether the dictionary has `key`: some defaults give way to another package's setting."""
+    written = _given()
+    return isinstance(written, Mapping) and key in written
 
 
 def help_text(key: str) -> str:

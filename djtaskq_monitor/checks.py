@@ -1,0 +1,40 @@
+"""System checks: what the camera cannot see with the settings as they are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from celery import current_app
+from django.apps import AppConfig
+from django.core import checks
+
+from djtaskq.conf import conf
+
+
+def register() -> None:
+    checks.register(check_events)
+
+
+def check_events(
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001  Django passes it by name
+    **_kwargs: Any,
+) -> list[checks.CheckMessage]:
+    found: list[checks.CheckMessage] = []
+    if not current_app.conf.worker_send_task_events and not conf().MONITOR_ENABLE_EVENTS:
+        found.append(
+            checks.Warning(
+                "Workers send no events about tasks, and the camera may not tell them to.",
+                hint="Set CELERY_WORKER_SEND_TASK_EVENTS = True or start workers with -E. If you do start"
+                ' them with -E, silence this check; or set DJTASKQ["MONITOR_ENABLE_EVENTS"] = True.',
+                id="djtaskq_monitor.W001",
+            )
+        )
+    if not current_app.conf.task_send_sent_event:
+        found.append(
+            checks.Info(
+                "No event tells when a task was sent: its queue and its wait in the queue stay unknown, and"
+                " it is not seen before a worker receives it.",
+                hint="Set CELERY_TASK_SEND_SENT_EVENT = True.",
+                id="djtaskq_monitor.W002",
+            )
+        )
+    return found

@@ -1,0 +1,82 @@
+"""Changes into the tables: one statement for up to 1,000 rows, and never a neighbour lost with a bad row."""
+
+import logging
+from collections.abc import Iterator, Mapping
+
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
+
+from djtaskq.db.retry import Cause, cause
+from djtaskq.db.upsert import MOST_ROWS
+from djtaskq_monitor.models import TaskState, WorkerState
+from djtaskq_monitor.recording.events import Change
+from djtaskq_monitor.recording.merge import TASK, WORKER, Rules
+from djtaskq_monitor.recording.recorder import Pending
+
+logger = logging.getLogger(__name__)
+
+# A statement is no longer than every server takes (MariaDB: 16 MB), whatever workers send.
+_MOST_CHARACTERS = 4_000_000
+_A_ROWS_FAULT = (DataError, IntegrityError, ValueError, OverflowError)
+
+Merging = type[TaskState] | type[WorkerState]
+
+
+def write(pending: Pending, *, using: str) -> tuple[Pending, int]:
+    """Write what is pending; what is still to be written, and how many rows were set aside for good.
+
+    Nothing is raised for a database that is away or in somebody's hands: the rows come back, for the next
+    write. A row that the database refuses for what is in it is logged and set aside.
+    """
+    # Workers first: a task's row refers to its worker's.
+    left_workers, bad_workers = _write_rows(WorkerState, WORKER, pending.workers, using)
+    left_tasks, bad_tasks = _write_rows(TaskState, TASK, pending.tasks, using)
+    return Pending(left_tasks, left_workers), bad_workers + bad_tasks
+
+
+def _write_rows(
+    model: Merging, rules: Rules, rows: Mapping[str, Change], using: str
+) -> tuple[dict[str, Change], int]:
+    left = dict(rows)
+    set_aside = 0
+    try:
+        for batch in _batches(rows):
+            set_aside += _write_batch(model, rules, batch, using)
+            for change in batch:
+                del left[change[rules.key]]
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("%d rows wait for the next write: %s", len(left), error)
+        if cause(error) is Cause.OUTAGE:
+            connections[using].close()
+    return left, set_aside
+
+
+def _batches(rows: Mapping[str, Change]) -> Iterator[list[Change]]:
+    """The rows in the order of their keys, so that two cameras never wait for each other in a circle."""
+    batch: list[Change] = []
+    characters = 0
+    for key in sorted(rows):
+        batch.append(rows[key])
+        characters += sum(len(value) for value in rows[key].values() if isinstance(value, str))
+        if len(batch) == MOST_ROWS or characters > _MOST_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _write_batch(model: Merging, rules: Rules, batch: list[Change], using: str) -> int:
+    """Write a batch; where a row makes the database refuse it, halve it until that row stands alone.
+
+    Returns how many rows were set aside. Raises what no row can be blamed for.
+    """
+    try:
+        model.objects.using(using).merge(batch)
+    except _A_ROWS_FAULT as error:
+        if cause(error) is not None:
+            raise
+        if len(batch) == 1:
+            logger.exception("The row of %s %r is set aside", rules.key, batch[0][rules.key])
+            return 1
+        middle = len(batch) // 2
+        return sum(_write_batch(model, rules, half, using) for half in (batch[:middle], batch[middle:]))
+    return 0
