@@ -4,6 +4,7 @@ import pytest
 from django.db import connections
 
 from tests.plugin import SERVER_OF, aliases_of
+from tests.servers.databases import drop_database
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +22,6 @@ def django_db_modify_db_settings(request, servers):
         servers.use(SERVER_OF[alias])
     yield
     if servers.borrowed:
-        _drop(connections[alias] for alias in SERVER_OF.keys() & used)
-
-
-def _drop(databases):
-    connections.close_all()
-    for connection in databases:
-        name = connection.ops.quote_name(connection.settings_dict["NAME"])
-        force = "WITH (FORCE)" if connection.vendor == "postgresql" else ""
-        with connection._nodb_cursor() as cursor:
-            cursor.execute(f"DROP DATABASE IF EXISTS {name} {force}")
+        connections.close_all()
+        for alias in SERVER_OF.keys() & used:
+            drop_database(servers.use(SERVER_OF[alias]), connections[alias].settings_dict["NAME"])

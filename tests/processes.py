@@ -14,6 +14,10 @@ from tests.waiting import NotInTimeError, eventually
 ROOT = Path(__file__).parent.parent
 
 
+class ProcessEndedError(Exception):
+    """A process ended before what a test waited for."""
+
+
 class Process:
     """A command in a process group of its own, its output in a file."""
 
@@ -65,7 +69,7 @@ class Process:
             running = self.running
             answer = condition()
             if not answer and not running:
-                raise NotInTimeError(
+                raise ProcessEndedError(
                     self._report(f"ended with {self.popen.returncode} before {what!r} was seen")
                 )
             return answer
@@ -73,8 +77,6 @@ class Process:
         try:
             return eventually(seen, timeout=timeout)
         except NotInTimeError as error:
-            if not self.running:
-                raise
             raise NotInTimeError(self._report(f"{what!r} was not seen: {error}")) from None
 
     def wait(self, timeout: float = 30) -> int:
