@@ -1,5 +1,6 @@
 """Task and group results on django-celery-results' tables: one statement to write, one to read."""
 
+import functools
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django_celery_results.models import GroupResult, TaskResult
 
 from djtaskq.db.features import batch_size
-from djtaskq.db.upsert import Incoming, upsert
+from djtaskq.db.upsert import Incoming, Upsert
 from djtaskq_results.database import reading_from, writing_to
 from djtaskq_results.rows import Row, task_key
 from djtaskq_results.states import Ended, Gate
@@ -25,7 +26,11 @@ _ASSIGN = {
     **{name: Coalesce(Incoming(name), F(name)) for name in _LASTING},
 }
 
-_GROUP_LATEST = ("result", "content_type", "content_encoding", "date_done")
+_GROUP = Upsert(
+    GroupResult,
+    key=["group_id"],
+    assign={name: Incoming(name) for name in ("result", "content_type", "content_encoding", "date_done")},
+)
 
 META_COLUMNS = (
     *("task_id", "status", "result", "traceback", "meta", "content_type", "content_encoding"),
@@ -42,17 +47,7 @@ def save(row: Row, gate: Gate) -> None:
     """Write a task's state (`rows.task_row`), unless `gate` keeps the one that is there."""
     writing_to(
         TaskResult,
-        lambda using: upsert(
-            TaskResult,
-            [TaskResult(**row)],
-            key=["task_id"],
-            assign=_ASSIGN,
-            guard=_guard(gate),
-            # The one gate that asks for date_started lets STARTED pass, and once it is set it stays so: the
-            # answer is the same before and after.
-            stable=["date_started"],
-            using=using,
-        ),
+        lambda using: _through(gate).write([TaskResult(**row)], using=using),
     )
 
 
@@ -96,13 +91,7 @@ def save_group(row: Row) -> None:
     """Write a group's members: `group_id`, `result`, `content_type`, `content_encoding`."""
     writing_to(
         GroupResult,
-        lambda using: upsert(
-            GroupResult,
-            [GroupResult(**row)],
-            key=["group_id"],
-            assign={name: Incoming(name) for name in _GROUP_LATEST},
-            using=using,
-        ),
+        lambda using: _GROUP.write([GroupResult(**row)], using=using),
     )
 
 
@@ -128,6 +117,19 @@ def _batches(task_ids: Collection[str], using: str) -> Iterator[list[str]]:
     size = batch_size(using, 1, MOST_IDS)
     for start in range(0, len(ids), size):
         yield ids[start : start + size]
+
+
+@functools.cache
+def _through(gate: Gate) -> Upsert:
+    return Upsert(
+        TaskResult,
+        key=["task_id"],
+        assign=_ASSIGN,
+        guard=_guard(gate),
+        # The one gate that asks for date_started lets STARTED pass, and once it is set it stays so: the
+        # answer is the same before and after.
+        stable=["date_started"],
+    )
 
 
 def _guard(gate: Gate) -> Q:

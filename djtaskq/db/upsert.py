@@ -3,21 +3,21 @@
 The ORM's `bulk_create(update_conflicts=True)` overwrites blindly. Here each column has its own rule, written
 in Django's expressions, and a guard can keep a row as it is:
 
-    upsert(
+    MERGE = Upsert(
         TaskState,
-        rows,
         key=["task_id"],
         assign={
             "name": Coalesce(Incoming("name"), F("name")),
             "retries": Greatest(F("retries"), Incoming("retries")),
         },
         guard=~Q(state="SUCCESS"),
-        using="default",
     )
+    MERGE.write(rows, using="default")
 
 `F("name")` is the stored value, `Incoming("name")` the one that was to be inserted.
 """
 
+import dataclasses
 import graphlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -66,6 +66,59 @@ class Incoming(Expression):
         return str(connection.ops.quote_name(self.output_field.column or ""))
 
 
+class Upsert:
+    """Rows of `model` inserted, or merged into those that are there: a statement made once, used often.
+
+    `key` names the fields of a unique constraint. A row whose key is new is inserted as it stands; one whose
+    key is there is changed as `assign` says, if `guard` holds.
+
+    `stable` names columns that the guard reads and whose assignment does not change its answer. Where a
+    database assigns column by column, they need not wait for the others.
+    """
+
+    def __init__(
+        self,
+        model: type[models.Model],
+        *,
+        key: Sequence[str],
+        assign: Mapping[str, Any],
+        guard: Q | Expression | None = None,
+        stable: Collection[str] = (),
+    ) -> None:
+        self.model = model
+        self.key = tuple(key)
+        self.assign = dict(assign)
+        self.guard = guard
+        self.stable = frozenset(stable)
+        # Compiling expressions takes longer than a database takes to write a row.
+        self._statements: dict[tuple[str, bool], _Statement] = {}
+
+    def write(self, rows: Sequence[models.Model], *, using: str) -> None:
+        """Write `rows`, up to 1,000 in one statement, each by itself or not at all.
+
+        Every statement commits for itself unless the caller has a transaction open. Rows are written in the
+        order of their keys, so that two writers never wait for each other in a circle.
+
+        Raises `AmbiguousRows` if a key stands twice in `rows`, and `EntangledAssignments` where a database
+        assigns column by column and no order of them gives the meaning of an assignment all at once.
+        """
+        if not rows:
+            return
+        ordered = _in_key_order(self.model, rows, self.key)
+        statement = self._statement(using, drawn=rows[0].pk is None)
+        size = batch_size(using, len(statement.fields), MOST_ROWS)
+        with connections[using].cursor() as cursor:
+            for start in range(0, len(ordered), size):
+                cursor.execute(*statement.filled(ordered[start : start + size], connections[using]))
+
+    def _statement(self, using: str, *, drawn: bool) -> "_Statement":
+        """The statement for one database; `drawn` if it is to draw the primary keys."""
+        found = self._statements.get((using, drawn))
+        if found is None:
+            found = self._statements[using, drawn] = _Compiler(self, using).statement(drawn=drawn)
+        return found
+
+
 def upsert(
     model: type[models.Model],
     rows: Sequence[models.Model],
@@ -76,38 +129,27 @@ def upsert(
     stable: Collection[str] = (),
     using: str,
 ) -> None:
-    """Write `rows`, up to 1,000 in one statement, each by itself or not at all.
-
-    `key` names the fields of a unique constraint. A row whose key is new is inserted as it stands; one whose
-    key is there is changed as `assign` says, if `guard` holds. Every statement commits for itself unless
-    the caller has a transaction open. Rows are written in the order of their keys, so that two writers never
-    wait for each other in a circle.
-
-    `stable` names columns that the guard reads and whose assignment does not change its answer. Where a
-    database assigns column by column, they need not wait for the others.
-
-    Raises `AmbiguousRows` if a key stands twice in `rows`, and `EntangledAssignments` where a database
-    assigns column by column and no order of them gives the meaning of an assignment all at once.
-    """
-    if not rows:
-        return
-    fields = _fields(model, rows[0])
-    ordered = _in_key_order(model, rows, key)
-    head, tail = _Statement(model, fields, key, assign, guard, stable=stable, using=using).parts()
-    size = batch_size(using, len(fields), MOST_ROWS)
-    with connections[using].cursor() as cursor:
-        for start in range(0, len(ordered), size):
-            values, params = _values(ordered[start : start + size], fields, using)
-            cursor.execute(f"{head} VALUES {values} {tail[0]}", [*params, *tail[1]])
+    """Write `rows` with an `Upsert` that is used this once."""
+    Upsert(model, key=key, assign=assign, guard=guard, stable=stable).write(rows, using=using)
 
 
-def _fields(model: type[models.Model], row: models.Model) -> list[Any]:
-    """The columns to insert: all of them, but for a primary key that the database is to draw."""
-    return [
-        field
-        for field in model._meta.concrete_fields
-        if not (field.primary_key and getattr(row, field.attname) is None)
-    ]
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Statement:
+    """The SQL around the values: `head` VALUES … `tail`, whose parameters are `params`."""
+
+    fields: Sequence[Any]
+    head: str
+    tail: str
+    params: Sequence[Any]
+
+    def filled(self, rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        values = [
+            field.get_db_prep_save(field.pre_save(row, True), connection=connection)
+            for row in rows
+            for field in self.fields
+        ]
+        one = f"({', '.join(['%s'] * len(self.fields))})"
+        return f"{self.head} VALUES {', '.join([one] * len(rows))} {self.tail}", [*values, *self.params]
 
 
 def _in_key_order(
@@ -125,65 +167,43 @@ def _in_key_order(
     return [by_key[values] for values in sorted(by_key)]
 
 
-def _values(rows: Sequence[models.Model], fields: Sequence[Any], using: str) -> tuple[str, list[Any]]:
-    connection = connections[using]
-    params = [
-        field.get_db_prep_save(field.pre_save(row, True), connection=connection)
-        for row in rows
-        for field in fields
-    ]
-    one = f"({', '.join(['%s'] * len(fields))})"
-    return ", ".join([one] * len(rows)), params
+class _Compiler:
+    """Says an upsert in the words of one database."""
 
-
-class _Statement:
-    """The SQL around the values, in the words of one database."""
-
-    def __init__(
-        self,
-        model: type[models.Model],
-        fields: Sequence[Any],
-        key: Sequence[str],
-        assign: Mapping[str, Any],
-        guard: Q | Expression | None,
-        *,
-        stable: Collection[str],
-        using: str,
-    ) -> None:
-        self.model = model
-        self.fields = fields
-        self.key = key
-        self.assign = assign
-        self.guard = guard
-        self.stable = stable
+    def __init__(self, upsert: Upsert, using: str) -> None:
+        self.upsert = upsert
         self.connection = connections[using]
         self.features = features(using)
-        self.query = Query(model)
+        self.query = Query(upsert.model)
         self.query.get_initial_alias()
         self.compiler = self.query.get_compiler(using)
 
-    def parts(self) -> tuple[str, tuple[str, list[Any]]]:
-        table = self._quoted(self.model._meta.db_table)
-        columns = ", ".join(self._quoted(field.column) for field in self.fields)
+    def statement(self, *, drawn: bool) -> _Statement:
+        options = self.upsert.model._meta
+        fields = [field for field in options.concrete_fields if not (field.primary_key and drawn)]
+        columns = ", ".join(self._quoted(str(field.column)) for field in fields)
+        tail, params = self._tail()
+        return _Statement(fields, f"INSERT INTO {self._quoted(options.db_table)} ({columns})", tail, params)
+
+    def _tail(self) -> tuple[str, list[Any]]:
         assignments = list(self._assignments())
         listed = ", ".join(sql for sql, _ in assignments)
         params = [param for _, more in assignments for param in more]
-        if self.features.guarded_upsert:
-            target = ", ".join(self._quoted(self._field(name).column) for name in self.key)
-            tail = f"ON CONFLICT ({target}) DO UPDATE SET {listed}"
-            if self.guard is not None:
-                where, where_params = self._compiled(self.guard)
-                tail, params = f"{tail} WHERE {where}", [*params, *where_params]
-        else:
+        if not self.features.guarded_upsert:
             alias = "" if is_mariadb(self.connection) else "AS new "
-            tail = f"{alias}ON DUPLICATE KEY UPDATE {listed}"
-        return f"INSERT INTO {table} ({columns})", (tail, params)
+            return f"{alias}ON DUPLICATE KEY UPDATE {listed}", params
+        target = ", ".join(self._quoted(self._field(name).column) for name in self.upsert.key)
+        tail = f"ON CONFLICT ({target}) DO UPDATE SET {listed}"
+        if self.upsert.guard is None:
+            return tail, params
+        where, where_params = self._compiled(self.upsert.guard)
+        return f"{tail} WHERE {where}", [*params, *where_params]
 
     def _assignments(self) -> Iterator[tuple[str, Sequence[Any]]]:
-        expressions = dict(self.assign)
-        if not self.features.guarded_upsert and self.guard is not None:
+        expressions = self.upsert.assign
+        if not self.features.guarded_upsert and self.upsert.guard is not None:
             expressions = {
-                name: Case(When(self.guard, then=expression), default=F(name))
+                name: Case(When(self.upsert.guard, then=expression), default=F(name))
                 for name, expression in expressions.items()
             }
         names = expressions if self.features.simultaneous_assignment else self._readers_first(expressions)
@@ -197,7 +217,7 @@ class _Statement:
             name: {
                 reader
                 for reader, expression in expressions.items()
-                if name not in self.stable
+                if name not in self.upsert.stable
                 and reader != name
                 and self._field(name).column in self._columns_read(expression)
             }
@@ -218,7 +238,7 @@ class _Statement:
         return sql, params
 
     def _field(self, name: str) -> Any:
-        return self.model._meta.get_field(name)
+        return self.upsert.model._meta.get_field(name)
 
     def _quoted(self, name: str) -> str:
         return str(self.connection.ops.quote_name(name))
