@@ -1,0 +1,73 @@
+"""What every benchmark needs: a database of its own, fair rounds, a table."""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from tests.servers import Fleet
+
+ALIASES = {"postgresql": "default", "mariadb": "mariadb", "sqlite": "sqlite"}
+
+
+def arguments(description: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--database", choices=ALIASES, default="postgresql")
+    parser.add_argument("--rounds", type=int, default=7, help="each contender runs this many times, in turn")
+    parser.add_argument("--size", type=int, default=500, help="how much work one round is")
+    return parser.parse_args()
+
+
+@contextmanager
+def database(name: str) -> Iterator[str]:
+    """A migrated, empty database on a server of this run; gives the alias that all ORM traffic goes to."""
+    fleet = Fleet()
+    try:
+        if name != "sqlite":
+            os.environ[f"DJTASKQ_TEST_{name.upper()}"] = f"{fleet.use(name).url}/djtaskq_benchmark"
+        else:
+            os.environ["DJTASKQ_TEST_SQLITE"] = f"sqlite:///{fleet.folder / 'benchmark.sqlite3'}"
+        os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+        os.environ["DJTASKQ_TEST_DATABASE"] = ALIASES[name]
+        _create(ALIASES[name])
+        yield ALIASES[name]
+    finally:
+        fleet.close()
+
+
+def _create(alias: str) -> None:
+    import django
+
+    django.setup()
+    from django.db import connections
+
+    connections[alias].creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+
+
+def compare(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of one round for each contender.
+
+    They take turns, so that what else the machine does meets all of them; the first round warms up.
+    """
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(rounds + 1):
+        for name, work in contenders.items():
+            start = time.perf_counter()
+            work()
+            if turn:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(measured) for name, measured in times.items()}
+
+
+def report(title: str, medians: Mapping[str, float], size: int, unit: str) -> None:
+    """Print a table: rates, and each one's ratio to the first contender."""
+    first = next(iter(medians.values()))
+    print(f"\n{title}\n")
+    print(f"| contender | {unit}/s | ratio |")
+    print("|---|---:|---:|")
+    for name, seconds in medians.items():
+        print(f"| {name} | {size / seconds:,.0f} | {first / seconds:.2f} |")
+    sys.stdout.flush()
