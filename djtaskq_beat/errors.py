@@ -1,5 +1,7 @@
 """What can be wrong with a schedule, each with the sentence that its admin page shows."""
 
+from django.core.exceptions import ImproperlyConfigured
+
 from djtaskq.errors import DjtaskqError
 
 
@@ -55,5 +57,9 @@ class InvalidMessage(Unschedulable):
     """The {field} are not what a message can carry: {reason}"""
 
 
-class DjangoCeleryBeatMissing(BeatError):
+class NotDeclarable(BeatError):
+    """{schedule!r} is no schedule that can be kept: use seconds, a timedelta, crontab, solar or clocked."""
+
+
+class DjangoCeleryBeatMissing(BeatError, ImproperlyConfigured):
     """djtaskq_beat needs django-celery-beat's tables: add "django_celery_beat" to INSTALLED_APPS."""

@@ -67,14 +67,13 @@ def decide(schedule: Occurrences, due: dt.datetime, now: dt.datetime, policy: Po
     latest = max(schedule.latest_until(now) or due, due)
     candidates = _candidates(schedule, due, latest, now, policy)
     run = tuple(slot for slot in candidates if not reason_against(slot, now, policy))
+    missed: tuple[Missed, ...] = ()
     if not run:
         missed = (Missed(due, latest, reason_against(latest, now, policy)),)
     elif run[0] > due:
         before = max(schedule.latest_until(run[0] - _TICK) or due, due)
         reason = reason_against(before, now, policy) or _superseded(policy)
         missed = (Missed(due, before, reason),)
-    else:
-        missed = ()
     return Decision(run, missed, upcoming)
 
 

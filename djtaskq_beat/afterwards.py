@@ -1,0 +1,129 @@
+"""What became of the runs that were claimed: published, refused, put off, taken over."""
+
+import dataclasses
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from django.db.models import Case, F, QuerySet, Value, When
+from django_celery_beat.models import PeriodicTask
+
+from djtaskq.db.claims import claim, writing
+from djtaskq.db.clock import DatabaseNow
+from djtaskq.db.text import storable
+from djtaskq_beat.errors import Unschedulable
+from djtaskq_beat.instants import last_run_at
+from djtaskq_beat.message import message_of
+from djtaskq_beat.models import TaskRun
+from djtaskq_beat.policies import superseded
+from djtaskq_beat.querysets import from_now
+from djtaskq_beat.rows import Row, read
+from djtaskq_beat.store import MOST, Claimer, Run
+from djtaskq_beat.timetable import policy, schedule_of
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refusal:
+    """A run that is not published, and why not."""
+
+    record: TaskRun
+    state: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Taken:
+    """Runs of a beat that claimed them and never said more: those to publish, those to give up."""
+
+    runs: Sequence[Run] = ()
+    refusals: Sequence[Refusal] = ()
+
+
+def take_over(claimer: Claimer, most: int = MOST) -> Taken:
+    """Take the runs whose beat has had its time; for `grace` from now nobody else takes them."""
+    with writing(claimer.using):
+        records = claim(TaskRun.objects.using(claimer.using).forsaken(), most)
+        if not records:
+            return Taken()
+        now: dt.datetime = records[0].now  # type: ignore[attr-defined]  # an annotation
+        pks = [record.pk for record in records]
+        TaskRun.objects.using(claimer.using).filter(pk__in=pks).update(retry_at=now + claimer.grace)
+    rows = read(claimer.using, {record.periodic_task_id for record in records})
+    judged = [_judged(record, rows.get(record.periodic_task_id), now) for record in records]
+    return Taken(
+        runs=[found for found in judged if isinstance(found, Run)],
+        refusals=[found for found in judged if isinstance(found, Refusal)],
+    )
+
+
+def stamp(using: str, runs: Sequence[Run]) -> None:
+    """Record that the runs are published; one statement."""
+    _unpublished(using, runs).update(
+        state=TaskRun.State.PUBLISHED, published_at=DatabaseNow(), retry_at=None, attempts=F("attempts") + 1
+    )
+
+
+def refuse(using: str, refusals: Sequence[Refusal]) -> None:
+    """Record that the runs will not be published, and why; one statement for each reason."""
+    by_reason: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for refusal in refusals:
+        by_reason[refusal.state, refusal.reason].append(refusal.record.pk)
+    for (state, reason), pks in by_reason.items():
+        TaskRun.objects.using(using).filter(pk__in=pks, state=TaskRun.State.CLAIMED).update(
+            state=state, reason=storable(reason, 1000), retry_at=None
+        )
+
+
+def put_off(using: str, runs: Sequence[Run], *, seconds: int = 0) -> None:
+    """Leave the runs to any beat that reaches the broker, in `seconds`; one statement."""
+    _unpublished(using, runs).update(retry_at=from_now(seconds), attempts=F("attempts") + 1)
+
+
+def mirror(using: str, counts: Mapping[int, int], at: dt.datetime) -> dict[int, int]:
+    """Count published runs on django-celery-beat's rows; returns those that somebody else holds just now.
+
+    Two statements. Nothing but the columns that its own scheduler writes is touched; a one-off's count
+    starts again from zero there too, since that scheduler would not run it again otherwise.
+    """
+    tasks = PeriodicTask._default_manager.using(using)
+    with writing(using):
+        held = [task.pk for task in claim(tasks.filter(pk__in=counts).order_by("pk").only("pk"), len(counts))]
+        by_count: defaultdict[int, list[int]] = defaultdict(list)
+        for pk in held:
+            by_count[counts[pk]].append(pk)
+        for count, pks in by_count.items():
+            tasks.filter(pk__in=pks).update(
+                last_run_at=last_run_at(at),
+                total_run_count=Case(When(one_off=True, then=Value(0)), default=F("total_run_count") + count),
+            )
+    left = counts.keys() - set(held)
+    existing = tasks.filter(pk__in=left).values_list("pk", flat=True) if left else ()
+    return {pk: counts[pk] for pk in existing}
+
+
+def counts_of(runs: Sequence[Run]) -> Counter[int]:
+    return Counter(run.record.periodic_task_id for run in runs)
+
+
+def _unpublished(using: str, runs: Sequence[Run]) -> QuerySet[TaskRun]:
+    pks = [run.record.pk for run in runs]
+    return TaskRun.objects.using(using).filter(pk__in=pks, state=TaskRun.State.CLAIMED)
+
+
+def _judged(record: TaskRun, row: Row | None, now: dt.datetime) -> Run | Refusal:
+    if row is None:
+        return Refusal(record, TaskRun.State.SKIPPED, "the periodic task was deleted")
+    try:
+        message = message_of(row)
+        late = record.trigger == TaskRun.Trigger.SCHEDULE and superseded(
+            # Its own slot is on the grid, whatever the grid began with.
+            schedule_of(row, record.slot),
+            record.slot,
+            now,
+            policy(row),
+        )
+    except Unschedulable as error:
+        return Refusal(record, TaskRun.State.SKIPPED, str(error))
+    if late:
+        return Refusal(record, TaskRun.State.MISSED, "it could not be published before a later slot passed")
+    return Run(record, message)

@@ -1,0 +1,84 @@
+"""System checks of beat: what is missing, what is misspelt, what will surprise."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core import checks
+
+NAME = "djtaskq"
+PATH = "djtaskq_beat.schedulers:DatabaseScheduler"
+_THEIRS = ("django", "django_celery_beat.schedulers:DatabaseScheduler")
+
+
+def register() -> None:
+    checks.register(check_installed)
+    checks.register(check_scheduler)
+    checks.register(check_time_zones)
+
+
+def check_installed(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001  Django passes it by name
+    if apps.is_installed("django_celery_beat"):
+        return []
+    return [
+        checks.Error(
+            "djtaskq_beat is installed without django_celery_beat, which holds the schedules.",
+            hint='Add "django_celery_beat" to INSTALLED_APPS, and run manage.py migrate.',
+            id="djtaskq_beat.E001",
+        )
+    ]
+
+
+def check_scheduler(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
+    """Whether the dotted path of beat's scheduler leads to a class; `beat -S` cannot be seen from here."""
+    path = _celery_setting("BEAT_SCHEDULER")
+    if not isinstance(path, str) or not path:
+        return []
+    from celery.beat import Scheduler
+    from celery.utils.imports import load_extension_class_names, symbol_by_name
+
+    aliases = dict(load_extension_class_names("celery.beat_schedulers"))
+    try:
+        found = symbol_by_name(path, aliases=aliases)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        problem = f"CELERY_BEAT_SCHEDULER is {path!r}, which cannot be imported: {error}"
+        return [checks.Error(problem, hint=_suggestion(path, aliases), id="djtaskq_beat.E002")]
+    if not (isinstance(found, type) and issubclass(found, Scheduler)):
+        problem = f"CELERY_BEAT_SCHEDULER is {path!r}, which is no scheduler of Celery's."
+        return [checks.Error(problem, hint=_suggestion(path, aliases), id="djtaskq_beat.E003")]
+    return []
+
+
+def check_time_zones(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
+    return [checks.Warning(text, hint=hint, id=check_id) for check_id, text, hint in _zone_problems()]
+
+
+def _zone_problems() -> Iterator[tuple[str, str, str]]:
+    zone = _celery_setting("TIMEZONE")
+    if isinstance(zone, str) and zone and zone != settings.TIME_ZONE:
+        yield (
+            "djtaskq_beat.W001",
+            f"CELERY_TIMEZONE is {zone!r} and TIME_ZONE is {settings.TIME_ZONE!r}: a new crontab is in the "
+            "first, while the admin shows and reads times in the second.",
+            "Set CELERY_TIMEZONE = TIME_ZONE, or silence this warning if that is what you want.",
+        )
+    if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
+        yield (
+            "djtaskq_beat.W002",
+            "DJANGO_CELERY_BEAT_TZ_AWARE is False: django-celery-beat's scheduler ignored the time zone of "
+            "each crontab, djtaskq's follows it.",
+            "See that each crontab's time zone is the one you mean; then remove the setting or silence this.",
+        )
+
+
+def _celery_setting(name: str) -> Any:
+    """A setting in Django's settings under Celery's usual prefix."""
+    return getattr(settings, f"CELERY_{name}", None)
+
+
+def _suggestion(path: str, aliases: dict[str, str]) -> str:
+    known = {NAME, PATH, PATH.replace(":", "."), *_THEIRS, *aliases}
+    close = difflib.get_close_matches(path, sorted(known), n=1, cutoff=0.5)
+    return f'Did you mean "{close[0]}"?' if close else f'Set CELERY_BEAT_SCHEDULER = "{NAME}".'

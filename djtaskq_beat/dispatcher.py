@@ -1,0 +1,105 @@
+"""One look at the timetable: claim what is due, publish it, stamp it, and say when to look again."""
+
+import datetime as dt
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from celery.utils.log import get_logger
+
+from djtaskq.conf import conf
+from djtaskq_beat.afterwards import counts_of, mirror, put_off, refuse, stamp, take_over
+from djtaskq_beat.models import NextRun, TaskRun
+from djtaskq_beat.publisher import Outcome, Publisher, outcome_of
+from djtaskq_beat.reconciliation import reconcile
+from djtaskq_beat.store import Claimer, Run, claim_due
+
+logger = get_logger("celery.beat")
+# However much is due, runs that another beat left behind get their turn within this time.
+_PEEK_SECONDS = 2.0
+_UNSENDABLE_SECONDS = 30
+
+
+class Dispatcher:
+    """The engine of one beat. Its memory only saves work: everything that counts is in the database."""
+
+    def __init__(self, publisher: Publisher, *, using: str, name: str) -> None:
+        self.using = using
+        self.publisher = publisher
+        self._claimer = Claimer(using, name, dt.timedelta(seconds=conf().BEAT_GRACE_SECONDS))
+        self._uncounted: Counter[int] = Counter()
+        self._due_at = math.inf
+        self._peeked_at = -math.inf
+        self._reconciled_at = -math.inf
+
+    def step(self) -> float:
+        """Do what is to be done now; returns the seconds until there is more, 0 for at once.
+
+        Two statements where nothing is due. Raises database errors; whatever was claimed before is safe.
+        """
+        clock = time.monotonic()
+        if clock < self._due_at or clock - self._peeked_at > _PEEK_SECONDS:
+            forsaken = self._peek(clock)
+            if forsaken and self.publisher.ready():
+                self._take_over()
+        if self._due_at <= clock:
+            # Slots stay unclaimed while the broker is away: once it is back, the catch-up policy decides.
+            if not self.publisher.ready():
+                return math.inf
+            self._claim(clock)
+            return 0
+        if clock - self._reconciled_at > conf().BEAT_RECONCILE_SECONDS:
+            self._reconcile(clock)
+        return max(self._due_at - time.monotonic(), 0)
+
+    def _peek(self, clock: float) -> bool:
+        """Look when the next row is due; returns whether runs wait for any beat to publish them."""
+        self._peeked_at = clock
+        wait = NextRun.objects.using(self.using).seconds_to_next()
+        self._due_at = math.inf if wait is None else clock + wait
+        forsaken = TaskRun.objects.using(self.using).seconds_to_forsaken()
+        return forsaken is not None and forsaken <= 0
+
+    def _claim(self, clock: float) -> None:
+        # Should anything fail now, the next step looks again.
+        self._due_at = math.inf
+        batch = claim_due(self._claimer)
+        for name, error in batch.set_aside:
+            logger.error("beat: %s cannot be scheduled and is set aside: %s", name, error)
+        self._dispatch(batch.runs)
+        if batch.full:
+            self._due_at = clock
+
+    def _take_over(self) -> None:
+        taken = take_over(self._claimer)
+        refuse(self.using, taken.refusals)
+        self._dispatch(taken.runs)
+
+    def _dispatch(self, runs: Sequence[Run]) -> None:
+        if not runs:
+            return
+        outcome = outcome_of(runs)
+        try:
+            self.publisher.publish(outcome)
+        finally:  # on a signal, too: what went out is not to go out again
+            self._settle(outcome)
+
+    def _settle(self, outcome: Outcome) -> None:
+        if outcome.published:
+            self._uncounted += counts_of(outcome.published)
+            stamp(self.using, outcome.published)
+        if outcome.refused:
+            refuse(self.using, outcome.refused)
+        if outcome.waiting:
+            put_off(self.using, outcome.waiting)
+        if outcome.unsendable:
+            put_off(self.using, outcome.unsendable, seconds=_UNSENDABLE_SECONDS)
+        if self._uncounted:
+            left = mirror(self.using, self._uncounted, dt.datetime.now(dt.UTC))
+            self._uncounted = Counter(left)
+
+    def _reconcile(self, clock: float) -> None:
+        self._reconciled_at = clock
+        if reconcile(self.using):
+            self._due_at = clock

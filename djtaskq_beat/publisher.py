@@ -1,0 +1,147 @@
+"""Messages to the broker, over one producer, within a budget of time."""
+
+import dataclasses
+import datetime as dt
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery
+from celery.utils.log import get_logger
+from kombu.common import ignore_errors
+from kombu.exceptions import OperationalError
+
+from djtaskq_beat.afterwards import Refusal
+from djtaskq_beat.models import TaskRun
+from djtaskq_beat.store import Run
+
+logger = get_logger("celery.beat")
+SLOT_HEADER = "djtaskq_slot"
+LONGEST_PAUSE = 5.0
+
+
+@dataclasses.dataclass(slots=True)
+class Outcome:
+    """Where the runs of a batch stand; true at any moment, since a signal may end the work at any moment."""
+
+    waiting: list[Run]
+    published: list[Run] = dataclasses.field(default_factory=list)
+    unsendable: list[Run] = dataclasses.field(default_factory=list)
+    refused: list[Refusal] = dataclasses.field(default_factory=list)
+
+
+class Publisher:
+    """One connection and one producer, made when first needed and made anew after an error."""
+
+    def __init__(self, app: Celery, producer_class: Any = None, *, seconds: float = 5.0) -> None:
+        self._app = app
+        self._producer_class = producer_class
+        self._seconds = seconds
+        self._connection: Any = None
+        self._producer: Any = None
+        self._away = False
+        self._pause = 0.0
+        self._not_before = 0.0
+
+    def ready(self) -> bool:
+        """Connect if need be; False where the broker cannot be reached, which is said once."""
+        if self._producer is not None:
+            return True
+        if time.monotonic() < self._not_before:
+            return False
+        try:
+            self._connect()
+        except OperationalError as error:
+            self._fail(error)
+            return False
+        if self._away:
+            logger.info("beat: The broker is back.")
+        self._away, self._pause = False, 0.0
+        return True
+
+    def publish(self, outcome: Outcome, now: dt.datetime | None = None) -> None:
+        """Send what waits, in order, until it is all sent, the broker is lost or the time is spent.
+
+        A run that only its own message prevents is refused, one that the broker chokes on is left for
+        later; their neighbours go out.
+        """
+        deadline = time.monotonic() + self._seconds
+        now = now or dt.datetime.now(dt.UTC)
+        while outcome.waiting and time.monotonic() < deadline and self.ready():
+            run = outcome.waiting[0]
+            expires = run.message.options.get("expires")
+            if isinstance(expires, dt.datetime) and expires <= now:
+                outcome.refused.append(_refusal(run, f"its message had expired at {expires.isoformat()}"))
+            elif not self._sent(run, outcome):
+                if not self.ready():
+                    return
+                outcome.unsendable.append(run)
+            outcome.waiting.pop(0)
+
+    def close(self) -> None:
+        connection, self._connection, self._producer = self._connection, None, None
+        if connection is not None:
+            ignore_errors(connection, connection.release)
+
+    def _sent(self, run: Run, outcome: Outcome) -> bool:
+        """Whether the run is done with; a connection that broke while idle is made anew once."""
+        for _ in range(2):
+            if not self.ready():
+                return False
+            try:
+                self._send(run)
+            except self._connection_errors() as error:
+                self._fail(error, pause=False)
+                continue
+            except Exception as error:
+                logger.exception("beat: %s could not be sent", run.record.name)
+                outcome.refused.append(_refusal(run, f"{type(error).__name__}: {error}"))
+            else:
+                outcome.published.append(run)
+            return True
+        return False
+
+    def _send(self, run: Run) -> None:
+        message, record = run.message, run.record
+        logger.info("Scheduler: Sending due task %s (%s)", record.name, message.task)
+        # A copy each: Celery writes into the headers that it is given.
+        headers = {**message.options["headers"], SLOT_HEADER: record.slot.isoformat()}
+        options = {**message.options, "headers": headers, "task_id": str(record.task_id), "retry": False}
+        task = self._app.tasks.get(message.task)
+        if task is not None:
+            task.apply_async(tuple(message.args), message.kwargs, producer=self._producer, **options)
+        else:
+            self._app.send_task(
+                message.task, message.args, message.kwargs, producer=self._producer, **options
+            )
+
+    def _connect(self) -> None:
+        self._connection = self._app.connection_for_write(connect_timeout=self._seconds)
+        self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=self._seconds)
+        producer_class = self._producer_class or self._app.amqp.Producer
+        self._producer = producer_class(self._connection, auto_declare=False)
+
+    def _connection_errors(self) -> tuple[type[BaseException], ...]:
+        return (
+            OperationalError,
+            OSError,
+            *self._connection.connection_errors,
+            *self._connection.channel_errors,
+        )
+
+    def _fail(self, error: BaseException, *, pause: bool = True) -> None:
+        self.close()
+        if not self._away:
+            logger.error("beat: The broker cannot be reached: %s. Nothing is lost, it is tried again.", error)
+        self._away = True
+        if pause:
+            self._pause = min(max(0.5, self._pause * 2), LONGEST_PAUSE)
+            self._not_before = time.monotonic() + self._pause
+
+
+def _refusal(run: Run, reason: str) -> Refusal:
+    return Refusal(run.record, TaskRun.State.SKIPPED, reason)
+
+
+def outcome_of(runs: Sequence[Run]) -> Outcome:
+    return Outcome(waiting=list(runs))

@@ -1,0 +1,148 @@
+"""The claiming path's statements: take what is due, record it and move on in one transaction."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+from django_celery_beat.models import PeriodicTask
+
+from djtaskq.db.claims import claim, writing
+from djtaskq.db.upsert import Incoming, upsert
+from djtaskq_beat.message import Message, task_id_of
+from djtaskq_beat.models import NextRun, TaskRun
+from djtaskq_beat.rows import read
+from djtaskq_beat.steps import Step, look_at
+
+MOST = 500
+_MOVED = ("slot", "run_at", "anchor", "last_slot", "changed_at", "planned_from", "error")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """A claimed run and the message to publish for it."""
+
+    record: TaskRun
+    message: Message
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Claimer:
+    """Who claims: `name` is on record, and for `grace` nobody else publishes what was claimed."""
+
+    using: str
+    name: str
+    grace: dt.timedelta
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one claim took: the runs to publish, the rows set aside, whether there may be more that is due."""
+
+    runs: Sequence[Run] = ()
+    set_aside: Sequence[tuple[str, str]] = ()
+    looked_at: int = 0
+    full: bool = False
+
+
+def claim_due(claimer: Claimer, most: int = MOST) -> Batch:
+    """Take up to `most` rows that are due and decide about each: six statements, two more if one ends.
+
+    Raises database errors alone: nothing that a row holds gets further than its own `NextRun.error`.
+    """
+    with writing(claimer.using):
+        due = claim(NextRun.objects.using(claimer.using).due(), most)
+        if not due:
+            return Batch()
+        now: dt.datetime = due[0].now  # type: ignore[attr-defined]  # an annotation
+        rows = read(claimer.using, [known.pk for known in due])
+        steps = [look_at(known, rows[known.pk], now) for known in due if known.pk in rows]
+        steps = _ending(steps, claimer.using)
+        runs = _record(steps, now, claimer)
+        _move_on(steps, claimer.using)
+        _forget([known.pk for known in due if known.pk not in rows], claimer.using)
+    return Batch(
+        runs=runs,
+        set_aside=[(step.row.name, step.new_error) for step in steps if step.new_error],
+        looked_at=len(due),
+        full=len(due) == most,
+    )
+
+
+def _ending(steps: list[Step], using: str) -> list[Step]:
+    """Disable what has ended. What somebody is editing at this moment is left for the next tick."""
+    ends = [step.row.pk for step in steps if step.ends]
+    if not ends:
+        return steps
+    tasks = PeriodicTask._default_manager.using(using)
+    # A user's transaction locks the task before its NextRun: waiting for the task here could be a deadlock.
+    held = {task.pk for task in claim(tasks.filter(pk__in=ends).order_by("pk").only("pk"), len(ends))}
+    tasks.filter(pk__in=held).update(enabled=False)
+    return [step for step in steps if not step.ends or step.row.pk in held]
+
+
+def _record(steps: Sequence[Step], now: dt.datetime, claimer: Claimer) -> list[Run]:
+    """Insert the runs; the unique key says which of them are ours."""
+    records = [record for step in steps for record in _records(step, now, claimer)]
+    if not records:
+        return []
+    upsert(
+        TaskRun,
+        records,
+        key=["periodic_task", "slot"],
+        assign={"slot": Incoming("slot")},
+        using=claimer.using,
+    )
+    ours = TaskRun.objects.using(claimer.using).filter(
+        periodic_task__in={record.periodic_task_id for record in records},
+        slot__in={record.slot for record in records},
+        state=TaskRun.State.CLAIMED,
+        claimed_at=now,
+        claimed_by=claimer.name,
+    )
+    messages = {step.row.pk: step.message for step in steps}
+    return [
+        Run(record, message)
+        for record in ours
+        if (message := messages.get(record.periodic_task_id)) is not None
+    ]
+
+
+def _records(step: Step, now: dt.datetime, claimer: Claimer) -> Iterator[TaskRun]:
+    common = {
+        "periodic_task_id": step.row.pk,
+        "name": step.row.name,
+        "claimed_at": now,
+        "claimed_by": claimer.name,
+    }
+    for missed in step.decision.missed:
+        yield TaskRun(
+            slot=missed.first,
+            through=missed.through if missed.through > missed.first else None,
+            state=TaskRun.State.MISSED,
+            reason=missed.reason,
+            **common,
+        )
+    for slot in step.decision.run:
+        yield TaskRun(
+            slot=slot,
+            state=TaskRun.State.CLAIMED,
+            task_id=task_id_of(step.row.pk, slot),
+            retry_at=now + claimer.grace,
+            **common,
+        )
+
+
+def _move_on(steps: Sequence[Step], using: str) -> None:
+    upsert(
+        NextRun,
+        [step.known for step in steps],
+        key=["periodic_task"],
+        assign={name: Incoming(name) for name in _MOVED},
+        using=using,
+    )
+
+
+def _forget(pks: Sequence[int], using: str) -> None:
+    """Rows of periodic tasks that were deleted by code that knows nothing of us."""
+    if pks:
+        NextRun.objects.using(using).filter(pk__in=pks).delete()

@@ -1,0 +1,97 @@
+import datetime as dt
+import json
+
+import pytest
+from celery import Celery
+from django.db.models import F
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from djtaskq.db.clock import now
+from djtaskq_beat.dispatcher import Dispatcher
+from djtaskq_beat.models import NextRun
+from djtaskq_beat.publisher import Publisher
+
+
+@pytest.fixture
+def app():
+    """A Celery app of this test alone, on kombu's own broker in memory."""
+    app = Celery("beat-tests", set_as_current=False)
+    app.conf.update(broker_url="memory://", result_backend="disabled://", task_default_queue="beat-tests")
+    with app.connection_for_write() as connection:
+        connection.default_channel.queue_declare("beat-tests")
+        connection.default_channel.queue_purge("beat-tests")
+    return app
+
+
+@pytest.fixture
+def sent(app):
+    """Return a function that takes all messages out of the broker: each a dictionary of its headers."""
+
+    def take(queue="beat-tests"):
+        found = []
+        with app.connection_for_read() as connection, connection.channel() as channel:
+            while (message := channel.basic_get(queue, no_ack=True)) is not None:
+                args, kwargs, _ = json.loads(message.body)
+                found.append(
+                    {**message.headers, "args": args, "kwargs": kwargs, "priority": message.properties}
+                )
+        return found
+
+    return take
+
+
+@pytest.fixture
+def dispatcher(app, database):
+    return make_dispatcher(app, database)
+
+
+def make_dispatcher(app, database, name="test:1"):
+    return Dispatcher(Publisher(app), using=database, name=name)
+
+
+@pytest.fixture
+def clock(database):
+    return lambda: now(database)
+
+
+@pytest.fixture
+def make_task(database):
+    """Return a function that makes a periodic task: minutely unless told otherwise."""
+
+    def make(name="task", *, every=60, period="seconds", **columns):
+        if not {"crontab", "solar", "clocked"} & columns.keys():
+            columns["interval"] = IntervalSchedule.objects.get_or_create(every=every, period=period)[0]
+        return PeriodicTask.objects.create(name=name, **{"task": "tests.add", **columns})
+
+    return make
+
+
+@pytest.fixture
+def minutely(database):
+    return CrontabSchedule.objects.create(timezone="UTC")
+
+
+@pytest.fixture
+def make_due(database):
+    """Return a function that moves every next run into the past, as if time had passed."""
+
+    def shift(seconds=60, **which):
+        by = seconds * 1_000_000
+        NextRun.objects.filter(slot__isnull=False, **which).update(
+            slot=F("slot") - by, run_at=F("run_at") - by, anchor=F("anchor") - by
+        )
+
+    return shift
+
+
+def settle(dispatcher, most=20):
+    """Step until there is nothing to do at once; returns the seconds until the next thing."""
+    dispatcher._peeked_at = -float("inf")
+    for _ in range(most):
+        dispatcher._reconciled_at = float("inf")
+        if wait := dispatcher.step():
+            return wait
+    raise AssertionError("there is always more to do")
+
+
+HOUR = dt.timedelta(hours=1)
