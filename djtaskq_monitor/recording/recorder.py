@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from djtaskq_monitor.recording import events, merge
-from djtaskq_monitor.recording.events import Change, Rejected
+from djtaskq_monitor.recording.events import Change, Reading, Rejected
 
 Rows = dict[str, Change]
 
@@ -49,11 +49,13 @@ class Recorder:
             self.received += 1
             if isinstance(reading, Rejected):
                 self.rejected[reading.reason] += 1
-                return
-            if reading.task is not None:
-                self._merge(self._pending.tasks, reading.task, merge.TASK)
-            if reading.worker is not None:
-                self._merge(self._pending.workers, reading.worker, merge.WORKER)
+            else:
+                self._record(reading)
+
+    def record(self, reading: Reading) -> None:
+        """Take what was read elsewhere than from an event."""
+        with self._lock:
+            self._record(reading)
 
     def reject(self, reason: str) -> None:
         """Count a message that holds no event at all."""
@@ -86,6 +88,12 @@ class Recorder:
 
     def __len__(self) -> int:
         return len(self._pending)
+
+    def _record(self, reading: Reading) -> None:
+        if reading.task is not None:
+            self._merge(self._pending.tasks, reading.task, merge.TASK)
+        if reading.worker is not None:
+            self._merge(self._pending.workers, reading.worker, merge.WORKER)
 
     def _merge(self, rows: Rows, change: Change, rules: merge.Rules) -> None:
         key = change[rules.key]

@@ -1,0 +1,197 @@
+"""Celery's event receiver, made to last: it comes back, keeps time, and lets no message stop it."""
+
+import contextlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from celery.events.receiver import EventReceiver
+from kombu import Connection
+from kombu.exceptions import OperationalError
+
+from djtaskq.conf import conf
+from djtaskq_monitor.recording.recorder import Recorder
+
+# The stubs know of less than there is.
+_EventReceiver: Any = EventReceiver
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 15.0
+# A worker that was busy when it was told to send events has not heard it: it is told again.
+TELL_AGAIN = 30.0
+_PRECONDITION_FAILED = 406
+_MOST_WORKERS = 10_000
+
+
+def queue_name(host: str) -> str:
+    """The queue's own part of its name: one that a camera finds again when it comes back."""
+    return f"djtaskq.{conf().MONITOR_QUEUE or host}"
+
+
+class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
+    """Takes events into a recorder, as they were sent, instead of handing them to `handlers`.
+
+    Its queue has a name of its own. Where the broker removes queues that nobody uses (AMQP), it outlives the
+    camera and collects what comes until the camera is back; elsewhere it is deleted when the camera stops.
+    """
+
+    recorder: Recorder
+    host: str
+
+    def __init__(self, channel: Any, *args: Any, **kwargs: Any) -> None:
+        self._source: Connection = channel
+        self._silence = Silence()
+        self._stopping = threading.Event()
+        self._pause = FIRST_PAUSE
+        # Whether a signal may only ask to stop, since raising an exception could cost an event.
+        self.taking = False
+        settings = conf()
+        options = {
+            "node_id": queue_name(self.host),
+            "queue_ttl": settings.MONITOR_QUEUE_TTL,
+            "queue_expires": settings.MONITOR_QUEUE_EXPIRES,
+            "queue_exclusive": False,
+            "queue_durable": True,
+        }
+        # No channel yet: to open one here would fail, or wait where nobody can stop it, with the broker away.
+        super().__init__(None, *args, **{**kwargs, **options})
+
+    @property
+    def connection(self) -> Connection:
+        return self._source
+
+    def stop(self) -> None:
+        """Return from `capture` within a second; from any thread, or a signal's handler."""
+        self.should_stop = True
+        self._stopping.set()
+
+    def capture(self, limit: int | None = None, timeout: float | None = None, wakeup: bool = True) -> None:  # noqa: FBT001, FBT002  Celery's signature
+        """Take events until told to stop, over every loss of the broker."""
+        if limit is not None or timeout is not None:
+            super().capture(limit=limit, timeout=timeout, wakeup=wakeup)
+            return
+        failures: tuple[type[BaseException], ...] = (
+            *self.connection.connection_errors,
+            *self.connection.channel_errors,
+            OperationalError,
+        )
+        while not self.should_stop:
+            try:
+                self._take_events(wakeup=wakeup)
+            except failures as error:
+                self._recover(error)
+
+    def _take_events(self, *, wakeup: bool) -> None:
+        try:
+            for _ in self.consume(limit=None, wakeup=wakeup):
+                self._pause = FIRST_PAUSE
+        finally:
+            self.taking = False
+
+    def _recover(self, error: BaseException) -> None:
+        pause = self._pause * random.uniform(0.5, 1)  # noqa: S311  spreads load, keeps no secret
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        logger.warning("No events for the moment, trying again in %.1f s: %r", pause, error)
+        self._stopping.wait(pause)
+        if getattr(error, "code", None) == _PRECONDITION_FAILED:
+            self._remove_outdated_queue()
+
+    def _remove_outdated_queue(self) -> None:
+        """The broker holds a queue of this name made with other settings: it takes no others."""
+        with contextlib.suppress(*self.connection.connection_errors, *self.connection.channel_errors):
+            with self.create_connection() as connection:
+                self.queue.bind(connection.default_channel).delete()
+            logger.warning("Deleted the queue %s, which was made with other settings", self.queue.name)
+
+    @contextlib.contextmanager
+    def establish_connection(self) -> Iterator[Connection]:
+        with self.create_connection() as connection:
+            # Once for each broker that the URL names: the pauses in between are ours, and can be ended.
+            connection.ensure_connection(self._connection_failed, max_retries=max(1, len(connection.alt)))
+            yield connection
+
+    def _connection_failed(self, error: BaseException, _interval: float) -> None:
+        logger.debug("The broker cannot be reached: %r", error)
+
+    @contextlib.contextmanager
+    def extra_context(self, connection: Connection, channel: Any) -> Iterator[None]:
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            self.should_stop = True
+            raise
+        finally:
+            if self.should_stop and connection.transport.driver_type != "amqp":
+                with contextlib.suppress(*connection.connection_errors, *connection.channel_errors):
+                    channel.queue_delete(self.queue.name)
+
+    def on_consume_ready(
+        self,
+        connection: Connection,
+        channel: Any,
+        consumers: Any,
+        wakeup: bool = True,  # noqa: FBT001, FBT002  Celery's signature
+        **kwargs: Any,
+    ) -> None:
+        super().on_consume_ready(connection, channel, consumers, wakeup=wakeup, **kwargs)
+        if wakeup and conf().MONITOR_ENABLE_EVENTS:
+            self.app.control.broadcast("enable_events", connection=connection, channel=channel)
+        self.taking = True
+
+    def on_iteration(self) -> None:
+        hostnames = self._silence.to_be_told()
+        if hostnames and conf().MONITOR_ENABLE_EVENTS:
+            self.taking = False
+            self.app.control.broadcast("enable_events", destination=hostnames)
+        self.taking = True
+
+    def on_decode_error(self, message: Any, exc: BaseException) -> None:
+        # Never acknowledged: the consumer is without acknowledgements, and AMQP closes the channel for one.
+        logger.debug("A message of type %r holds no event: %r", message.content_type, exc)
+        self.recorder.reject("cannot be decoded")
+
+    def _receive(self, body: Any, _message: Any) -> None:
+        for event in body if isinstance(body, list) else (body,):
+            self.recorder.take(event)
+            self._silence.notice(event)
+
+
+class Silence:
+    """Which workers are there and send no events about tasks, so far."""
+
+    def __init__(self) -> None:
+        self._silent: set[str] = set()
+        self._talking: set[str] = set()
+        self._tell_at = 0.0
+
+    def notice(self, event: Any) -> None:
+        if not isinstance(event, dict):
+            return
+        kind, hostname = event.get("type"), event.get("hostname")
+        if not isinstance(kind, str) or not isinstance(hostname, str) or len(self._silent) > _MOST_WORKERS:
+            return
+        if kind == "worker-online":
+            # It started anew, and has forgotten what it was told.
+            self._talking.discard(hostname)
+            self._silent.add(hostname)
+            self._tell_at = 0.0
+        elif kind == "worker-offline":
+            self._talking.discard(hostname)
+            self._silent.discard(hostname)
+        elif kind == "worker-heartbeat" and hostname not in self._talking:
+            self._silent.add(hostname)
+        elif hostname in self._silent and kind.startswith("task-"):
+            self._silent.discard(hostname)
+            self._talking.add(hostname)
+
+    def to_be_told(self) -> list[str]:
+        """The silent workers, if it is time to tell them."""
+        now = time.monotonic()
+        if not self._silent or now < self._tell_at:
+            return []
+        self._tell_at = now + TELL_AGAIN
+        return sorted(self._silent)
