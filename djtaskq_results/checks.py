@@ -24,28 +24,44 @@ def check_result_backend(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001  Django passes it by name
     **_kwargs: Any,
 ) -> list[checks.CheckMessage]:
-    """E002: a result backend that was to be ours and is mistyped. W001: one that is another's."""
+    """E002: a result backend that was to be ours and is mistyped; E003: ours, and Celery cannot find it.
+
+    W001: another one, while this app is installed.
+    """
     name = current_app.conf.result_backend
-    if not isinstance(name, str) or not name or name in NAMES:
+    if not isinstance(name, str) or not name:
         return []
     if _loads(name):
-        return [
-            checks.Warning(
-                f"djtaskq_results is installed, and Celery stores results with {name!r}.",
-                hint=f'Set the result backend to "{ENTRY_POINT}", or take djtaskq_results out.',
-                id="djtaskq_results.W001",
-            )
-        ]
+        return [] if name in NAMES else [_another(name)]
+    if name == ENTRY_POINT:
+        return [_no_entry_point()]
     close = difflib.get_close_matches(name, NAMES, n=1, cutoff=ALIKE)
-    if not close:
-        return []  # Celery says what it thinks of a name that has nothing to do with us
-    return [
-        checks.Error(
-            f"Celery knows no result backend {name!r}.",
-            hint=f'Did you mean "{close[0]}"? The short name is "{ENTRY_POINT}".',
-            id="djtaskq_results.E002",
-        )
-    ]
+    # Celery says itself what it thinks of a name that has nothing to do with us.
+    return [_mistyped(name, close[0])] if close else []
+
+
+def _another(name: str) -> checks.CheckMessage:
+    return checks.Warning(
+        f"djtaskq_results is installed, and Celery stores results with {name!r}.",
+        hint=f'Set the result backend to "{ENTRY_POINT}", or take djtaskq_results out of INSTALLED_APPS.',
+        id="djtaskq_results.W001",
+    )
+
+
+def _mistyped(name: str, meant: str) -> checks.CheckMessage:
+    return checks.Error(
+        f"Celery knows no result backend {name!r}.",
+        hint=f'Did you mean "{meant}"? The short name is "{ENTRY_POINT}".',
+        id="djtaskq_results.E002",
+    )
+
+
+def _no_entry_point() -> checks.CheckMessage:
+    return checks.Error(
+        f'Celery does not find the result backend "{ENTRY_POINT}".',
+        hint=f'Its name comes with the installed package: run "pip install djtaskq", or name it as "{PATH}".',
+        id="djtaskq_results.E003",
+    )
 
 
 def _loads(name: str) -> bool:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_celery_results.models import TaskResult
 
 from djtaskq.outcomes import Link, Outcome
+from djtaskq_results.joining import leaves
 
 # What a list shows: never the columns that can be of any size.
 LISTED = ("task_id", "task_name", "periodic_task_name", "status", "worker", "date_started", "date_done")
@@ -57,19 +58,37 @@ def error(text: str | None, content_type: str) -> str:
     return f"{stored['exc_type']}: {shown}" if shown else str(stored["exc_type"])
 
 
+def page_of(row: Any) -> str:
+    """The URL of a result's admin page; empty in a process without the admin."""
+    try:
+        return reverse("admin:django_celery_results_taskresult_change", args=[row.pk])
+    except NoReverseMatch:
+        return ""
+
+
+def members(group: Any) -> list[str]:
+    """Ids of the tasks of a saved group (a GroupResult row), in order; none where it is not JSON."""
+    stored = value(group.result, group.content_type)
+    return list(leaves([stored])) if isinstance(stored, list) and stored else []
+
+
 def status(task_id: str) -> Mapping[str, Any] | None:
-    """One task for the status view: `task_id, state, date_done`, and its `result`, `error` or `progress`."""
-    columns = ("task_id", "status", "result", "content_type", "date_started", "date_done")
+    """One task for the status view: `task_id`, `state`, and its `result`, `error` or `progress`.
+
+    A result that is not stored as JSON is None here.
+    """
+    columns = ("task_id", "status", "result", "content_type")
     row = TaskResult.objects.filter(task_id=task_id).values(*columns).first()
     if row is None:
         return None
     known: dict[str, Any] = {"task_id": row["task_id"], "state": row["status"]}
+    said = value(row["result"], JSON) if row["content_type"] == JSON else None
     if row["status"] in EXCEPTION_STATES:
         known["error"] = error(row["result"], row["content_type"])
     elif row["status"] in READY_STATES:
-        known["result"] = value(row["result"], row["content_type"])
+        known["result"] = said
     else:
-        known["progress"] = value(row["result"], row["content_type"])
+        known["progress"] = said
     return known
 
 
@@ -97,11 +116,8 @@ def _outcome(row: Any) -> Outcome:
 
 
 def _links(row: Any) -> tuple[Link, ...]:
-    try:
-        url = reverse("admin:django_celery_results_taskresult_change", args=[row.pk])
-    except NoReverseMatch:
-        return ()  # a process without the admin
-    return (Link(label="result", url=url),)
+    url = page_of(row)
+    return (Link(label="result", url=url),) if url else ()
 
 
 def _aware(instant: dt.datetime | None) -> dt.datetime | None:

@@ -3,7 +3,7 @@
 import os
 
 import django
-from celery import Celery, shared_task
+from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()

@@ -5,7 +5,8 @@ import os
 
 import pytest
 from celery import chain, chord, group
-from celery.exceptions import ChordError, TimeoutError
+from celery.exceptions import ChordError
+from celery.exceptions import TimeoutError as CeleryTimeout
 from django.db import transaction
 from django_celery_results.models import ChordCounter, TaskResult
 
@@ -97,9 +98,9 @@ def test_progress_inside_a_transaction_is_seen_at_once(worker, database):
 
 
 def test_waiting_for_what_does_not_come_ends_in_time(worker):
-    with pytest.raises(TimeoutError):
+    with pytest.raises(CeleryTimeout):
         tasks.app.AsyncResult("nobody sent this").get(timeout=0.2)
     pending = group(tasks.echo.s(1))()
     pending.results.append(tasks.app.AsyncResult("nor this"))
-    with pytest.raises(TimeoutError):
+    with pytest.raises(CeleryTimeout):
         pending.get(timeout=0.2)

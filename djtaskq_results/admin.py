@@ -1,0 +1,217 @@
+"""The pages of task results and groups, under the URLs that django-celery-results gave them."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from celery.states import FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django_celery_results import admin as _peers_admin  # noqa: F401  registers its classes, to be replaced
+from django_celery_results.models import GroupResult, TaskResult
+
+from djtaskq.admin import widgets
+from djtaskq.admin.lists import BigTableAdmin
+from djtaskq.admin.sites import replace
+from djtaskq.outcomes import Outcome, outcomes_of
+from djtaskq_results import queries
+
+# What a browser can show without choking on it.
+SHOWN = 100_000
+MEMBERS_SHOWN = 200
+
+
+class StateFilter(admin.SimpleListFilter):
+    """States that are known beforehand: to ask the table for its own would read all of it."""
+
+    title = _("state")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        known = [SUCCESS, FAILURE, STARTED, RETRY, REVOKED, PENDING]
+        asked = self.value()
+        # A custom state comes by a link, and must be seen to be filtered by.
+        return [(state, state) for state in dict.fromkeys([*known, asked]) if state]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+class _ListedColumns(ChangeList):
+    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        return queries.listed(super().get_queryset(*args, **kwargs))
+
+
+class TaskResultAdmin(BigTableAdmin):
+    """Task results: what ran, how it ended, where and how long."""
+
+    list_display = ("task", "state", "worker", "done", "took")
+    list_filter = (StateFilter, ("date_done", admin.DateFieldListFilter))
+    sortable_by = ("done",)
+    search_fields = ("task_id",)
+    search_help_text = _("The beginning of a task id, or the whole name of a task")
+    empty_page = "djtaskq_results/no_results.html"
+    readonly_fields = (
+        *("task_name", "task_id", "state", "worker", "periodic_task", "elsewhere"),
+        *("created", "started", "done", "took", "value", "traceback_text", "arguments", "keywords"),
+        *("content_type", "content_encoding", "meta_text"),
+    )
+    fieldsets = (
+        (None, {"fields": ("task_name", "task_id", "state", "worker", "periodic_task", "elsewhere")}),
+        (_("Result"), {"fields": ("value", "traceback_text")}),
+        (_("Times"), {"fields": ("created", "started", "done", "took")}),
+        (_("Arguments"), {"fields": ("arguments", "keywords")}),
+        (
+            _("As stored"),
+            {"fields": ("content_type", "content_encoding", "meta_text"), "classes": ("collapse",)},
+        ),
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
+        return _ListedColumns
+
+    def get_search_results(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[Any],
+        search_term: str,
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        return (queries.search(queryset, term) if term else queryset), False
+
+    @admin.display(description=_("task"))
+    def task(self, row: Any) -> SafeString:
+        return format_html("{}<br>{}", row.task_name or widgets.DASH, widgets.muted(row.task_id))
+
+    @admin.display(description=_("state"))
+    def state(self, row: Any) -> SafeString:
+        return widgets.state_badge(row.status)
+
+    @admin.display(description=_("created"))
+    def created(self, row: Any) -> str:
+        return widgets.exactly(row.date_created)
+
+    @admin.display(description=_("started"))
+    def started(self, row: Any) -> str:
+        return widgets.exactly(row.date_started)
+
+    @admin.display(description=_("last change"), ordering="date_done")
+    def done(self, row: Any) -> str:
+        return widgets.when(row.date_done)
+
+    @admin.display(description=_("runtime"))
+    def took(self, row: Any) -> str:
+        return widgets.duration(queries.runtime(row))
+
+    @admin.display(description=_("result"))
+    def value(self, row: Any) -> str:
+        if row.content_encoding == "binary":
+            return widgets.muted(str(_("Stored as %s: not decoded here.")) % row.content_type)
+        if len(row.result or "") > SHOWN:
+            return widgets.block(_cut(row.result))
+        return widgets.pretty_json(row.result) if row.result else widgets.DASH
+
+    @admin.display(description=_("traceback"))
+    def traceback_text(self, row: Any) -> str:
+        return widgets.block(_cut(row.traceback))
+
+    @admin.display(description=_("arguments"))
+    def arguments(self, row: Any) -> str:
+        return self._argument_text(row, row.task_args)
+
+    @admin.display(description=_("keyword arguments"))
+    def keywords(self, row: Any) -> str:
+        return self._argument_text(row, row.task_kwargs)
+
+    @admin.display(description=_("meta"))
+    def meta_text(self, row: Any) -> str:
+        return widgets.block(_cut(row.meta))
+
+    @admin.display(description=_("periodic task"))
+    def periodic_task(self, row: Any) -> str:
+        if not row.periodic_task_name:
+            return widgets.DASH
+        try:
+            url = reverse("admin:django_celery_beat_periodictask_changelist")
+        except NoReverseMatch:
+            return str(row.periodic_task_name)  # schedules live elsewhere
+        query = urlencode({"name": row.periodic_task_name})
+        return format_html('<a href="{}?{}">{}</a>', url, query, row.periodic_task_name)
+
+    @admin.display(description=_("see also"))
+    def elsewhere(self, row: Any) -> str:
+        own = queries.page_of(row)
+        outcome = outcomes_of([row.task_id]).get(row.task_id)
+        links = [link for link in (outcome.links if outcome else ()) if link.url != own]
+        if not links:
+            return widgets.DASH
+        return format_html_join(", ", '<a href="{}">{}</a>', ((link.url, link.label) for link in links))
+
+    def _argument_text(self, row: Any, text: str | None) -> str:
+        shown = queries.value(text, row.content_type)
+        return widgets.block(_cut(shown)) if isinstance(shown, str) else widgets.pretty_json(shown)
+
+
+class GroupResultAdmin(BigTableAdmin):
+    """Saved groups and what became of their members."""
+
+    list_display = ("group_id", "created", "done")
+    sortable_by = ("done",)
+    search_fields = ("group_id",)
+    search_help_text = _("The beginning of a group id")
+    empty_page = "djtaskq_results/no_groups.html"
+    readonly_fields = ("group_id", "created", "done", "members")
+    fields = readonly_fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
+        return super().get_queryset(request).defer("result")
+
+    def get_search_results(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[Any],
+        search_term: str,
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        return (queryset.filter(group_id__startswith=term) if term else queryset), False
+
+    @admin.display(description=_("created"))
+    def created(self, row: Any) -> str:
+        return widgets.when(row.date_created)
+
+    @admin.display(description=_("last change"), ordering="date_done")
+    def done(self, row: Any) -> str:
+        return widgets.when(row.date_done)
+
+    @admin.display(description=_("members"))
+    def members(self, row: Any) -> str:
+        ids = queries.members(row)
+        known = outcomes_of(ids[:MEMBERS_SHOWN])
+        lines = format_html_join(
+            "", "<li>{} {}</li>", (_member(task_id, known.get(task_id)) for task_id in ids[:MEMBERS_SHOWN])
+        )
+        more = len(ids) - MEMBERS_SHOWN
+        return format_html(
+            "<ol>{}</ol>{}", lines, widgets.muted(str(_("and %d more")) % more) if more > 0 else ""
+        )
+
+
+def _member(task_id: str, outcome: Outcome | None) -> tuple[SafeString, str]:
+    badge = widgets.state_badge(outcome.state if outcome else PENDING)
+    if outcome and outcome.links:
+        return badge, format_html('<a href="{}">{}</a>', outcome.links[0].url, task_id)
+    return badge, task_id
+
+
+def _cut(text: str | None) -> str:
+    text = text or ""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+replace(TaskResult, TaskResultAdmin)
+replace(GroupResult, GroupResultAdmin)

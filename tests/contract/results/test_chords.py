@@ -1,0 +1,277 @@
+"""Chord parts on every database: each counts once, whoever brings it back, however often."""
+
+import datetime as dt
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from celery.exceptions import ChordError
+from celery.utils.functional import regen
+from django.db import connections, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django_celery_results.backends import DatabaseBackend as PeersBackend
+from django_celery_results.models import ChordCounter
+
+from djtaskq_results import chords
+from djtaskq_results.chords import Counted, Part
+from djtaskq_results.models import Chord, ChordPart
+from tests.contract.results.conftest import protocol_2
+from tests.contract.results.test_storing import statements
+
+
+class Sent(list):
+    """The bodies that were sent, with what they were called with."""
+
+
+@pytest.fixture
+def sent(app, monkeypatch):
+    sent = Sent()
+
+    @app.task(name="proj.body", shared=False)
+    def body(values):
+        pass
+
+    monkeypatch.setattr(body, "apply_async", lambda args=None, *_, **options: sent.append(args[0]))
+    return sent
+
+
+@pytest.fixture
+def body(app, sent):
+    return app.signature("proj.body").set(task_id="the-body")
+
+
+@pytest.fixture
+def header(app):
+    def make(*ids):
+        return [app.AsyncResult(task_id) for task_id in ids]
+
+    return make
+
+
+def request_of(task_id, body, group_id="group", **more):
+    return protocol_2(task_id, group=group_id, chord=dict(body), **more)
+
+
+def part(task_id="a", position=0, group_id="group", state="SUCCESS"):
+    return Part(group_id=group_id, task_id=task_id, position=position, state=state)
+
+
+def count(group_id="group"):
+    return ChordCounter.objects.values_list("count", flat=True).filter(group_id=group_id).first()
+
+
+def nothing_is_left():
+    return not (ChordCounter.objects.exists() or Chord.objects.exists() or ChordPart.objects.exists())
+
+
+def test_the_body_gets_the_results_in_the_order_of_the_header(backend, body, header, sent):
+    backend.apply_chord(("group", header("a", "b", "c")), body)
+    for task_id in "cab":
+        assert not sent
+        backend.mark_as_done(
+            task_id, task_id.upper(), request_of(task_id, body, group_index="abc".index(task_id))
+        )
+    assert sent == [["A", "B", "C"]]
+    assert nothing_is_left()
+
+
+def test_a_redelivered_part_never_counts_twice(backend, body, header, sent):
+    backend.apply_chord(("group", header("a", "b")), body)
+    for _ in range(3):
+        backend.mark_as_done("a", 1, request_of("a", body, group_index=0))
+    assert not sent
+    backend.mark_as_done("b", 2, request_of("b", body, group_index=1))
+    backend.mark_as_done("b", 2, request_of("b", body, group_index=1))
+    assert sent == [[1, 2]]
+    assert nothing_is_left()
+
+
+def test_an_ignored_result_counts_once_and_reaches_the_body(backend, body, header, sent):
+    backend.apply_chord(("group", header("a", "b")), body)
+    for _ in range(2):
+        backend.mark_as_done("a", 1, request_of("a", body, group_index=0, ignore_result=True))
+    backend.mark_as_done("b", 2, request_of("b", body, group_index=1))
+    assert sent == [[1, 2]]
+    assert not backend.task_result_exists("a")
+
+
+def test_a_generator_is_not_unrolled_and_its_parts_may_be_early(backend, body, header, sent):
+    unrolled = []
+    members = regen(unrolled.append(result) or result for result in header("a", "b"))
+    backend.apply_chord(("group", members), body)
+    assert not unrolled
+    backend.mark_as_done("a", 1, request_of("a", body, group_index=0))
+    backend.set_chord_size("group", 2)
+    backend.mark_as_done("b", 2, request_of("b", body, group_index=1))
+    assert sent == [[1, 2]]
+
+
+def test_a_nested_header_waits_for_all_its_leaves_and_keeps_its_shape(app, backend, body, header, sent):
+    inner = app.GroupResult("inner", header("b", "c"))
+    backend.apply_chord(("group", [*header("a"), inner]), body)
+    backend.set_chord_size("group", 3)
+    for index, task_id in enumerate("abc"):
+        assert not sent
+        backend.mark_as_done(task_id, task_id.upper(), request_of(task_id, body, group_index=min(index, 1)))
+    assert sent == [["A", ["B", "C"]]]
+
+
+def test_a_part_that_joins_later_is_waited_for(app, backend, body, header, sent):
+    backend.apply_chord(("group", header("a")), body)
+    backend.add_to_chord("group", app.AsyncResult("late"))
+    backend.mark_as_done("a", 1, request_of("a", body, group_index=0))
+    assert not sent
+    backend.mark_as_done("late", 2, request_of("late", body, group_index=0))
+    assert sent == [[1, 2]]
+    assert nothing_is_left()
+
+
+def test_one_frozen_signature_may_stand_in_a_header_twice(backend, body, header, sent):
+    backend.apply_chord(("group", header("a", "a")), body)
+    backend.mark_as_done("a", 1, request_of("a", body, group_index=0))
+    backend.mark_as_done("a", 1, request_of("a", body, group_index=1))
+    assert sent == [[1, 1]]
+
+
+def test_a_failed_part_fails_the_body_with_its_cause(app, backend, body, header, sent, monkeypatch):
+    failures = []
+    monkeypatch.setattr(backend, "chord_error_from_stack", lambda _body, error: failures.append(error))
+    backend.apply_chord(("group", header("a", "b")), body)
+    backend.mark_as_failure("a", KeyError("x"), "trace", request_of("a", body, group_index=0))
+    backend.mark_as_done("b", 1, request_of("b", body, group_index=1))
+    [failure] = failures
+    assert isinstance(failure, ChordError)
+    assert str(failure) == "Dependency a raised KeyError('x')"
+    assert isinstance(failure.__cause__, KeyError)
+    assert not sent
+    assert nothing_is_left()
+
+
+def test_a_body_that_cannot_be_sent_fails(app, backend, body, header, monkeypatch):
+    failures = []
+    monkeypatch.setattr(backend, "chord_error_from_stack", lambda _body, error: failures.append(error))
+
+    def refuse(*_args, **_options):
+        raise RuntimeError("no broker")
+
+    monkeypatch.setattr(app.tasks["proj.body"], "apply_async", refuse)
+    backend.apply_chord(("group", header("a")), body)
+    backend.mark_as_done("a", 1, request_of("a", body, group_index=0))
+    assert str(failures[0]) == "Callback error: RuntimeError('no broker')"
+    assert nothing_is_left()
+
+
+def test_a_chord_of_the_peers_backend_ends_here(app, backend, body, header, sent):
+    PeersBackend(app).apply_chord(("group", header("a", "b")), body)
+    for index, task_id in enumerate("ab"):
+        backend.mark_as_done(task_id, index, request_of(task_id, body, group_index=index))
+    assert sent == [[0, 1]]
+    assert nothing_is_left()
+
+
+def test_a_chord_of_ours_may_end_in_the_peers_backend(app, backend, body, header, sent):
+    peers = PeersBackend(app)
+    backend.apply_chord(("group", header("a", "b")), body)
+    backend.mark_as_done("a", 1, request_of("a", body, group_index=0))
+    app._backend = peers
+    peers.mark_as_done("b", 2, request_of("b", body, group_index=1))
+    assert sent == [[1, 2]]
+
+
+def test_a_chord_whose_finisher_died_is_finished_when_its_claim_is_over(backend, body, header, sent):
+    backend.apply_chord(("group", header("a")), body)
+    backend.mark_as_done("a", 1)
+    assert chords.part_returned(part()) is Counted.DUE
+    assert chords.claim("group", None)
+    backend.cleanup()
+    assert not sent
+    Chord.objects.update(claimed_until=timezone.now() - dt.timedelta(seconds=1))
+    backend.cleanup()
+    assert sent == [[1]]
+    assert nothing_is_left()
+
+
+def test_a_redelivered_last_part_finishes_what_its_first_run_did_not(backend, body, header, sent):
+    backend.apply_chord(("group", header("a")), body)
+    assert chords.part_returned(part()) is Counted.DUE
+    backend.mark_as_done("a", 1, request_of("a", body, group_index=0))
+    assert sent == [[1]]
+
+
+def test_a_part_of_no_known_chord_leaves_nothing_behind(database):
+    assert chords.part_returned(part()) is Counted.UNKNOWN
+    assert nothing_is_left()
+
+
+def test_only_one_may_claim_a_chord(backend, body, header):
+    backend.apply_chord(("group", header("a")), body)
+    assert chords.claim("group", None)
+    assert not chords.claim("group", None)
+    ChordCounter.objects.create(group_id="peers", sub_tasks="[]", count=0)
+    assert chords.claim("peers", None)
+    assert not chords.claim("peers", None)
+
+
+def test_a_size_that_is_known_is_not_changed(backend, body, header):
+    backend.apply_chord(("group", header("a", "b")), body)
+    backend.set_chord_size("group", 7)
+    assert count() == 2
+
+
+def test_a_chord_that_is_sent_again_counts_anew(backend, body, header, sent):
+    for _ in range(2):
+        backend.apply_chord(("group", header("a", "b")), body)
+        backend.mark_as_done("a", 1, request_of("a", body, group_index=0))
+    assert count() == 1
+
+
+def test_parts_that_come_back_at_once_are_all_counted(database):
+    """Eighty parts from eight threads, each brought back twice: none is lost, none counts twice."""
+    size, threads = 80, 8
+    group_id = str(uuid.uuid4())
+    chords.begin(group_id, [], size, None)
+
+    def bring_back(share):
+        try:
+            return [
+                chords.part_returned(part(f"t{number}", number, group_id))
+                for number in range(share, size, threads)
+                for _ in range(2)
+            ]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(threads) as pool:
+        counted = [each for share in pool.map(bring_back, range(threads)) for each in share]
+    assert count(group_id) == 0
+    assert ChordPart.objects.count() == size
+    assert Counted.DUE in counted
+
+
+def test_a_part_is_three_statements(backend, body, header, database):
+    backend.apply_chord(("group", header("a", "b")), body)
+    with CaptureQueriesContext(connections[database]) as queries:
+        chords.part_returned(part())
+    # SQLite takes the write lock first.
+    assert len(statements(queries)) <= 3 + (database == "sqlite"), queries.captured_queries
+
+
+def test_a_chord_begun_in_a_transaction_is_there_for_others_at_once(backend, body, header, database):
+    seen = []
+
+    def look():
+        seen.append(count())
+        connections.close_all()
+
+    with transaction.atomic(using=database):
+        backend.apply_chord(("group", header("a", "b")), body)
+        if database != "sqlite":
+            thread = threading.Thread(target=look)
+            thread.start()
+            thread.join()
+        else:
+            # Its one writer is the transaction itself: others see the chord when it ends.
+            seen.append(count())
+    assert seen == [2]
