@@ -39,7 +39,7 @@ def check_scheduler(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> 
     from celery.beat import Scheduler
     from celery.utils.imports import load_extension_class_names, symbol_by_name
 
-    aliases = dict(load_extension_class_names("celery.beat_schedulers"))
+    aliases: dict[str, str] = dict(load_extension_class_names("celery.beat_schedulers"))  # type: ignore[arg-type]  # pairs
     try:
         found = symbol_by_name(path, aliases=aliases)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
@@ -60,15 +60,19 @@ def _zone_problems() -> Iterator[tuple[str, str, str]]:
     if isinstance(zone, str) and zone and zone != settings.TIME_ZONE:
         yield (
             "djtaskq_beat.W001",
-            f"CELERY_TIMEZONE is {zone!r} and TIME_ZONE is {settings.TIME_ZONE!r}: a new crontab is in the "
-            "first, while the admin shows and reads times in the second.",
+            (
+                f"CELERY_TIMEZONE is {zone!r} and TIME_ZONE is {settings.TIME_ZONE!r}: a new crontab is "
+                "in the first, while the admin shows and reads times in the second."
+            ),
             "Set CELERY_TIMEZONE = TIME_ZONE, or silence this warning if that is what you want.",
         )
     if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
         yield (
             "djtaskq_beat.W002",
-            "DJANGO_CELERY_BEAT_TZ_AWARE is False: django-celery-beat's scheduler ignored the time zone of "
-            "each crontab, djtaskq's follows it.",
+            (
+                "DJANGO_CELERY_BEAT_TZ_AWARE is False: django-celery-beat's scheduler ignored the time zone "
+                "of each crontab, djtaskq's follows it."
+            ),
             "See that each crontab's time zone is the one you mean; then remove the setting or silence this.",
         )
 

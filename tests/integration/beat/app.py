@@ -1,0 +1,25 @@
+"""A project's Celery app, for beat to run as a real process; faults come from the environment."""
+
+import os
+import signal
+
+from celery import Celery
+from celery.signals import before_task_publish
+from django.conf import settings
+
+settings.DJTASKQ = {"BEAT_GRACE_SECONDS": 1}
+
+app = Celery("beat_integration")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+
+
+@app.task(name="tests.noop")
+def noop(*args, **kwargs):
+    return None
+
+
+if os.environ.get("BEAT_DIES_BEFORE_PUBLISHING"):
+
+    @before_task_publish.connect(weak=False)
+    def die(**_signal):
+        os.kill(os.getpid(), signal.SIGKILL)
