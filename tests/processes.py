@@ -120,10 +120,17 @@ class Processes:
         self,
         *command: str | Path,
         environment: Mapping[str, str] | None = None,
-        folder: Path = ROOT,
+        folder: Path | None = None,
     ) -> Process:
-        log = self._folder / f"process-{len(self.started)}.log"
-        process = Process(command, log=log, environment=environment, folder=folder, keeper=self._keeper)
+        """Start a command, in a folder of the test so that what it writes stays out of the source tree."""
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        process = Process(
+            command,
+            log=self._folder / f"process-{len(self.started)}.log",
+            environment={"PYTHONPATH": path, **(environment or {})},
+            folder=folder or self._folder,
+            keeper=self._keeper,
+        )
         self.started.append(process)
         return process
 
