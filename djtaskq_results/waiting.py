@@ -13,6 +13,8 @@ from celery.exceptions import TimeoutError as CeleryTimeout
 FIRST_PAUSE = 0.005
 GROWTH = 0.2
 LONGEST_PAUSE = 0.5
+# A sum of pauses may miss the end by a rounding error, and a pause of that length would never end.
+_NOTHING = 1e-6
 
 Sleep = Callable[[float], object]
 
@@ -63,7 +65,7 @@ class Wait:
         if self._told is None or self._clock() - self._told >= self.longest:
             self.tell()
         left = self.remaining
-        if left is not None and left <= 0:
+        if left is not None and left < _NOTHING:
             raise CeleryTimeout(f"The operation timed out after {self.timeout} s.")
         pause = min(max(FIRST_PAUSE, self.elapsed * GROWTH), max(self.longest, FIRST_PAUSE))
         self._sleep(pause if left is None else min(pause, left))
