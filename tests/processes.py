@@ -62,6 +62,7 @@ class Process:
 
     def wait_for(self, what: str | Callable[[], object], timeout: float = 30) -> object:
         """Wait until the output holds the text, or the condition is true; fail at once if it ends before."""
+        __tracebackhide__ = True  # a failure shows the test's line
         condition = (lambda: what in self.output) if isinstance(what, str) else what
 
         def seen() -> object:

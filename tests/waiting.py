@@ -23,6 +23,7 @@ def eventually(
     An AssertionError raised by the condition counts as "not yet". Raises NotInTimeError after `timeout`
     seconds, with `message` (or what it returns) and the condition's last answer.
     """
+    __tracebackhide__ = True  # a failure shows the test's line
     deadline = time.monotonic() + timeout
     while True:
         try:
