@@ -36,19 +36,24 @@ def check_scheduler(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> 
     path = _celery_setting("BEAT_SCHEDULER")
     if not isinstance(path, str) or not path:
         return []
-    from celery.beat import Scheduler
-    from celery.utils.imports import load_extension_class_names, symbol_by_name
-
-    aliases: dict[str, str] = dict(load_extension_class_names("celery.beat_schedulers"))  # type: ignore[arg-type]  # pairs
     try:
-        found = symbol_by_name(path, aliases=aliases)
+        found = scheduler_class(path)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         problem = f"CELERY_BEAT_SCHEDULER is {path!r}, which cannot be imported: {error}"
-        return [checks.Error(problem, hint=_suggestion(path, aliases), id="djtaskq_beat.E002")]
-    if not (isinstance(found, type) and issubclass(found, Scheduler)):
+        return [checks.Error(problem, hint=_suggestion(path), id="djtaskq_beat.E002")]
+    if found is None:
         problem = f"CELERY_BEAT_SCHEDULER is {path!r}, which is no scheduler of Celery's."
-        return [checks.Error(problem, hint=_suggestion(path, aliases), id="djtaskq_beat.E003")]
+        return [checks.Error(problem, hint=_suggestion(path), id="djtaskq_beat.E003")]
     return []
+
+
+def scheduler_class(path: str) -> type | None:
+    """What Celery would take for `path`, None if it is no scheduler; raises what importing raises."""
+    from celery.beat import Scheduler
+    from celery.utils.imports import symbol_by_name
+
+    found = symbol_by_name(path, aliases=_aliases())
+    return found if isinstance(found, type) and issubclass(found, Scheduler) else None
 
 
 def check_time_zones(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
@@ -82,7 +87,15 @@ def _celery_setting(name: str) -> Any:
     return getattr(settings, f"CELERY_{name}", None)
 
 
-def _suggestion(path: str, aliases: dict[str, str]) -> str:
-    known = {NAME, PATH, PATH.replace(":", "."), *_THEIRS, *aliases}
+def _aliases() -> dict[str, str]:
+    """The short names that installed packages give their schedulers."""
+    from celery.utils.imports import load_extension_class_names
+
+    pairs: Any = load_extension_class_names("celery.beat_schedulers")
+    return dict(pairs)
+
+
+def _suggestion(path: str) -> str:
+    known = {NAME, PATH, PATH.replace(":", "."), *_THEIRS, *_aliases()}
     close = difflib.get_close_matches(path, sorted(known), n=1, cutoff=0.5)
     return f'Did you mean "{close[0]}"?' if close else f'Set CELERY_BEAT_SCHEDULER = "{NAME}".'

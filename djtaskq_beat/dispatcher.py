@@ -41,11 +41,11 @@ class Dispatcher:
         clock = time.monotonic()
         if clock < self._due_at or clock - self._peeked_at > _PEEK_SECONDS:
             forsaken = self._peek(clock)
-            if forsaken and self.publisher.ready():
+            if forsaken and self.publisher.reachable():
                 self._take_over()
         if self._due_at <= clock:
             # Slots stay unclaimed while the broker is away: once it is back, the catch-up policy decides.
-            if not self.publisher.ready():
+            if not self.publisher.reachable():
                 return math.inf
             self._claim(clock)
             return 0

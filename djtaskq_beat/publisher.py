@@ -43,7 +43,7 @@ class Publisher:
         self._pause = 0.0
         self._not_before = 0.0
 
-    def ready(self) -> bool:
+    def reachable(self) -> bool:
         """Connect if need be; False where the broker cannot be reached, which is said once."""
         if self._producer is not None:
             return True
@@ -67,13 +67,13 @@ class Publisher:
         """
         deadline = time.monotonic() + self._seconds
         now = now or dt.datetime.now(dt.UTC)
-        while outcome.waiting and time.monotonic() < deadline and self.ready():
+        while outcome.waiting and time.monotonic() < deadline and self.reachable():
             run = outcome.waiting[0]
             expires = run.message.options.get("expires")
             if isinstance(expires, dt.datetime) and expires <= now:
                 outcome.refused.append(_refusal(run, f"its message had expired at {expires.isoformat()}"))
             elif not self._sent(run, outcome):
-                if not self.ready():
+                if not self.reachable():
                     return
                 outcome.unsendable.append(run)
             outcome.waiting.pop(0)
@@ -86,7 +86,7 @@ class Publisher:
     def _sent(self, run: Run, outcome: Outcome) -> bool:
         """Whether the run is done with; a connection that broke while idle is made anew once."""
         for _ in range(2):
-            if not self.ready():
+            if not self.reachable():
                 return False
             try:
                 self._send(run)

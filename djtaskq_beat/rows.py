@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Collection
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import CharField, Expression, F, TextField, Value
 from django.db.models.functions import Cast, Concat
@@ -133,3 +134,21 @@ def _path(name: str) -> str:
         if name.startswith(f"{relation}_") and name != f"{relation}_id":
             return f"{relation}__{name.removeprefix(f'{relation}_')}"
     return name
+
+
+def row_of(task: PeriodicTask) -> Row:
+    """The row of an instance that need not be saved: what a form is about to write."""
+    values = {
+        field.name: _value(task, _path(field.name))
+        for field in dataclasses.fields(Row)
+        if field.name not in _computed()
+    }
+    zone = _value(task, "crontab__timezone")
+    return Row(**values, crontab_timezone=None if zone is None else str(zone), fingerprint="")
+
+
+def _value(task: PeriodicTask, path: str) -> Any:
+    found = task
+    for name in path.split("__"):
+        found = getattr(found, name, None)
+    return found

@@ -1,0 +1,40 @@
+"""The four schedules' admins: searchable, so that a form finds one of 100,000 without listing them."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django_celery_beat import admin as theirs
+from django_celery_beat import models
+
+from djtaskq.admin.lists import CappedPaginator
+from djtaskq.admin.sites import replace
+
+
+class _Schedule(admin.ModelAdmin):  # type: ignore[type-arg]  # one class for four models
+    paginator = CappedPaginator
+    show_full_result_count = False
+
+    def get_inlines(self, request: HttpRequest, obj: object = None) -> list[type[admin.TabularInline]]:  # type: ignore[type-arg, override]  # noqa: ARG002
+        # A schedule may be shared by ten thousand tasks: the list of tasks shows them page by page.
+        return []
+
+
+class IntervalScheduleAdmin(_Schedule, theirs.IntervalScheduleAdmin):  # type: ignore[misc]  # no types
+    search_fields = ("every", "period")
+
+
+class CrontabScheduleAdmin(_Schedule, theirs.CrontabScheduleAdmin):  # type: ignore[misc]  # no types
+    search_fields = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone")
+
+
+class SolarScheduleAdmin(_Schedule, theirs.SolarScheduleAdmin):  # type: ignore[misc]  # no types
+    search_fields = ("event",)
+
+
+class ClockedScheduleAdmin(_Schedule, theirs.ClockedScheduleAdmin):  # type: ignore[misc]  # no types
+    search_fields = ("clocked_time",)
+
+
+replace(models.IntervalSchedule, IntervalScheduleAdmin)
+replace(models.CrontabSchedule, CrontabScheduleAdmin)
+replace(models.SolarSchedule, SolarScheduleAdmin)
+replace(models.ClockedSchedule, ClockedScheduleAdmin)
