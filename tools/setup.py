@@ -32,6 +32,9 @@ def main() -> int:
     except (machine.MissingProgramsError, venv.BrokenVenvError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        # Nothing is half done: what is not in the stamp is installed the next time.
+        return 130
     return 0
 
 
