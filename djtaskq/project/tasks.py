@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-import importlib.util
+import importlib
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,11 +84,10 @@ def send_digest(recipient: str) -> str:
 
 
 def _sources(package: str) -> Iterator[Path]:
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ValueError(f"{package!r} is no installed package")
-    for folder in spec.submodule_search_locations:
-        yield from sorted(Path(folder).rglob("*.py"))
+    file = importlib.import_module(package).__file__
+    if file is None:
+        raise ValueError(f"{package!r} has no folder of its own")
+    yield from sorted(Path(file).parent.rglob("*.py"))
 
 
 def _price(line: str) -> float:

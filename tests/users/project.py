@@ -70,10 +70,21 @@ class Project:
 
     def run(self, *arguments, settings=True):
         """Run Python to its end in the project; its output, or a failure that shows it."""
+        done = self._run(arguments, settings=settings)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def complaint(self, *arguments):
+        """What `manage.py` says when it refuses."""
+        done = self._run(["manage.py", *arguments], settings=True)
+        assert done.returncode != 0, done.stdout
+        return done.stdout + done.stderr
+
+    def _run(self, arguments, *, settings):
         environment = dict(os.environ)
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         environment.pop("DJTASKQ_TEST_DATABASE", None)
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
             env=environment | (self.environment if settings else {}),
@@ -82,8 +93,6 @@ class Project:
             timeout=120,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
     def manage(self, *arguments):
         return self.run("manage.py", *arguments)

@@ -16,9 +16,9 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from djtaskq.project import schedules
 from djtaskq.project.celery import app
+from djtaskq.project.supervisor import supervise
 
 USERNAME = "demo"
-PROCFILE = Path(__file__).parents[2] / "Procfile"
 
 
 class Command(BaseCommand):
@@ -48,7 +48,8 @@ class Command(BaseCommand):
         )
         self.stdout.flush()
         if not prepare_only:
-            _supervise(port)
+            connection.close()
+            sys.exit(supervise(_environment(port)))
 
 
 def _check_port(port: int) -> None:
@@ -63,8 +64,9 @@ def _check_port(port: int) -> None:
 
 
 def _prepare_broker() -> None:
-    for folder in getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).values():
-        Path(folder).mkdir(parents=True, exist_ok=True)
+    for name, value in getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).items():
+        if "folder" in name:
+            Path(value).mkdir(parents=True, exist_ok=True)
     try:
         with app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=5)
@@ -103,17 +105,14 @@ def _login() -> str:
     return password
 
 
-def _supervise(port: int) -> None:
-    """Become the supervisor: it alone gets Ctrl-C, stops its processes and waits for them."""
-    environment = os.environ | {
+def _environment(port: int) -> dict[str, str]:
+    """What the processes find: the same interpreter and the same files, wherever they are started."""
+    return os.environ | {
         "DEMO_PORT": str(port),
-        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
         "DJTASKQ_HOME": str(settings.HOME),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])),
         "PYTHONUNBUFFERED": "1",
+        # Celery's events command declares one of its options twice, and says so at every start.
+        "PYTHONWARNINGS": "ignore::UserWarning:click.core",
     }
-    connection.close()
-    os.execve(  # noqa: S606  our own interpreter and a file of ours
-        sys.executable, [sys.executable, "-m", "honcho", "start", "--procfile", str(PROCFILE)], environment
-    )
