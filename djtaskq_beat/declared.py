@@ -9,18 +9,12 @@ from celery import Celery, schedules
 from celery.utils.log import get_logger
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import IntegrityError, models, transaction
-from django_celery_beat.clockedschedule import clocked
-from django_celery_beat.models import (
-    ClockedSchedule,
-    CrontabSchedule,
-    IntervalSchedule,
-    PeriodicTask,
-    SolarSchedule,
-)
 from kombu.utils.json import dumps
 
 from djtaskq_beat.errors import BeatError, IntervalTooShort, NotDeclarable
 from djtaskq_beat.occurrences.zones import zone_named
+from djtaskq_beat.theirs import clocked
+from djtaskq_beat.theirs import models as theirs
 
 logger = get_logger("celery.beat")
 CLEANUP = "celery.backend_cleanup"
@@ -56,7 +50,7 @@ def declare(entries: Mapping[str, Mapping[str, Any]], *, app: Celery, using: str
     As in django-celery-beat, what an entry does not speak of (enabled, one_off, start_time, description) is
     left to whoever edits the row. An entry that is wrong is logged, and the others are installed.
     """
-    tasks = PeriodicTask._default_manager.using(using)
+    tasks = theirs.PeriodicTask._default_manager.using(using)
     existing = {
         task.name: task
         for task in tasks.filter(name__in=entries).select_related("interval", "crontab", "solar", "clocked")
@@ -72,7 +66,7 @@ def declare(entries: Mapping[str, Mapping[str, Any]], *, app: Celery, using: str
             logger.exception("beat: the entry %s of beat_schedule cannot be installed: %r", name, entry)
 
 
-def _install(task: PeriodicTask | None, wanted: dict[str, Any], schedule: Any, using: str) -> None:
+def _install(task: theirs.PeriodicTask | None, wanted: dict[str, Any], schedule: Any, using: str) -> None:
     model, spec = _specified(schedule)
     kind = _KINDS[model]
     current = None if task is None else getattr(task, kind)
@@ -82,7 +76,7 @@ def _install(task: PeriodicTask | None, wanted: dict[str, Any], schedule: Any, u
         return
     with transaction.atomic(using=using):
         wanted[kind] = kept or _schedule_row(model, spec, using)
-        task = task or PeriodicTask()
+        task = task or theirs.PeriodicTask()
         for field, value in wanted.items():
             setattr(task, field, value)
         task.save(using=using)
@@ -125,15 +119,15 @@ def _specified(schedule: Any) -> tuple[type[models.Model], dict[str, Any]]:
             name: _field(getattr(schedule, f"_orig_{name}"))
             for name in ("minute", "hour", "day_of_week", "day_of_month", "month_of_year")
         }
-        return CrontabSchedule, {**spec, "timezone": zone_named(str(schedule.tz))}
+        return theirs.CrontabSchedule, {**spec, "timezone": zone_named(str(schedule.tz))}
     if isinstance(schedule, schedules.solar):
         place = {"latitude": Decimal(str(schedule.lat)), "longitude": Decimal(str(schedule.lon))}
-        return SolarSchedule, {"event": schedule.event, **place}
+        return theirs.SolarSchedule, {"event": schedule.event, **place}
     if isinstance(schedule, clocked):
-        return ClockedSchedule, {"clocked_time": schedule.clocked_time}
+        return theirs.ClockedSchedule, {"clocked_time": schedule.clocked_time}
     run_every = getattr(schedule, "run_every", None)
     if isinstance(run_every, dt.timedelta):
-        return IntervalSchedule, _interval(run_every)
+        return theirs.IntervalSchedule, _interval(run_every)
     raise NotDeclarable(schedule=schedule)
 
 
@@ -159,8 +153,8 @@ def _schedule_row(model: type[models.Model], spec: Mapping[str, Any], using: str
 
 
 _KINDS: dict[type[models.Model], str] = {
-    IntervalSchedule: "interval",
-    CrontabSchedule: "crontab",
-    SolarSchedule: "solar",
-    ClockedSchedule: "clocked",
+    theirs.IntervalSchedule: "interval",
+    theirs.CrontabSchedule: "crontab",
+    theirs.SolarSchedule: "solar",
+    theirs.ClockedSchedule: "clocked",
 }

@@ -9,14 +9,15 @@ from typing import Any
 from celery.utils.log import get_logger
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, connections, router
-from django_celery_beat import schedulers as theirs
 
 from djtaskq.conf import conf
 from djtaskq.db.retry import Cause, cause
 from djtaskq_beat.declared import declare, default_entries
 from djtaskq_beat.dispatcher import Dispatcher
+from djtaskq_beat.errors import Unschedulable
 from djtaskq_beat.models import NextRun
 from djtaskq_beat.publisher import Publisher
+from djtaskq_beat.theirs import schedulers as theirs
 
 logger = get_logger("celery.beat")
 # Where Django is told to keep no connection, beat keeps one this long: it asks several times a second.
@@ -26,8 +27,9 @@ _CONNECTION_SECONDS = 60.0
 class TimetableEntry(theirs.ModelEntry):  # type: ignore[misc]  # django-celery-beat has no types
     """One periodic task as Celery's schedulers know it, for those who read `scheduler.schedule`."""
 
-    def _disable(self, model: Any) -> None:
-        """Reading a row changes nothing: what is wrong with it is said on its admin page."""
+    def _disable(self, model: Any) -> None:  # noqa: ARG002  their signature
+        """Leave the row as it is: what is wrong with it is said on its admin page."""
+        raise Unschedulable
 
 
 class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # django-celery-beat has no types
@@ -91,7 +93,14 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
         for model in self.enabled_models():
             try:
                 entries[model.name] = self.Entry(model, app=self.app)
-            except (ValueError, TypeError, AttributeError, ArithmeticError, ImproperlyConfigured):
+            except (
+                Unschedulable,
+                ValueError,
+                TypeError,
+                AttributeError,
+                ArithmeticError,
+                ImproperlyConfigured,
+            ):
                 continue  # set aside, and reported where beat plans it
         return entries
 
