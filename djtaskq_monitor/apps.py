@@ -1,17 +1,17 @@
-from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from djtaskq.dependent import DependentConfig
 
-class DjtaskqMonitorConfig(AppConfig):
+
+class DjtaskqMonitorConfig(DependentConfig):
     name = "djtaskq_monitor"
-    label = "djtaskq_monitor"
     verbose_name = _("Celery monitor")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         from djtaskq import outcomes
-        from djtaskq_monitor import checks, queries  # they need the models
+        from djtaskq_monitor import checks, queries
 
-        checks.register()
         # The result itself, where it is kept, knows better than the events about it.
         outcomes.register("djtaskq_monitor", queries.outcomes_of, order=200)
+        checks.register()

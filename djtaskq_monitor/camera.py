@@ -59,7 +59,9 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         self.app.events.Receiver = self._make_receiver
         self._handle_signals()
         super().install()
-        self.timer.call_after(self.freq, self.cleanup)
+        # However long the period is, the camera is seen, and old rows go, from the start.
+        self.timer.call_after(0, self.capture)
+        self.timer.call_after(0, self.cleanup)
 
     def _make_receiver(self, *args: Any, **kwargs: Any) -> Receiver:
         made = self.app.subclass_with_self(

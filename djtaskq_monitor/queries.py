@@ -1,8 +1,11 @@
-"""What pages and other apps ask of the rows."""
+"""What pages, the health check and other apps ask of the rows."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+from celery import states
+from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -10,54 +13,80 @@ from django.utils.translation import gettext as _
 from djtaskq.outcomes import Link, Outcome
 from djtaskq_monitor.models import CameraState, TaskState, WorkerState
 
-_OUTCOME = (
-    "pk",
-    "task_id",
-    "state",
-    "runtime",
-    "exception",
-    "started",
-    "succeeded",
-    "failed",
-    "revoked",
-    "rejected",
-    "cancelled",
-)
+# What a list shows: never the columns that can be of any size.
+LISTED = ("task_id", "name", "state", "worker", "queue", "tstamp", "received", "runtime", "retries")
+_ENDS = ("succeeded", "failed", "revoked", "rejected", "cancelled")
+# The states in the order in which a task goes through them.
+TIMELINE = ("sent", "received", "started", "retried", *_ENDS)
+
+
+class Health(NamedTuple):
+    """Whether the monitor sees the cluster: `last_write` is the age in seconds of a camera's last write."""
+
+    cameras: int
+    last_write: float | None
+    workers_online: int
+
+    @property
+    def well(self) -> bool:
+        return self.cameras > 0
+
+
+def listed(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.only("pk", *LISTED)
+
+
+def search(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    """Rows whose task id starts with `term`, or whose task name is `term`: both have an index."""
+    return rows.filter(Q(task_id__startswith=term) | Q(name=term))
+
+
+def timeline(task: TaskState) -> list[tuple[str, dt.datetime, float | None]]:
+    """The states that a task reached, when, and how many seconds after the one before."""
+    reached = [(name, getattr(task, name)) for name in TIMELINE if getattr(task, name)]
+    reached.sort(key=lambda entry: entry[1])
+    before = [None, *(at for _name, at in reached)]
+    return [
+        (name, at, (at - last).total_seconds() if last else None)
+        for (name, at), last in zip(reached, before, strict=False)
+    ]
 
 
 def outcomes_of(task_ids: Sequence[str]) -> Mapping[str, Outcome]:
     """How these tasks stand by their events; one statement."""
-    return {
-        task.task_id: _outcome(task)
-        for task in TaskState.objects.filter(task_id__in=task_ids).only(*_OUTCOME)
-    }
+    columns = ("pk", "task_id", "state", "runtime", "exception", "started", *_ENDS)
+    rows = TaskState.objects.filter(task_id__in=task_ids).order_by().only(*columns)
+    return {row.task_id: _outcome(row) for row in rows}
 
 
-def _outcome(task: TaskState) -> Outcome:
+def _outcome(row: TaskState) -> Outcome:
+    url = page_of(row)
     return Outcome(
-        state=task.state,
-        started=task.started,
-        finished=task.finished,
-        runtime=task.runtime,
-        error=(task.exception or "") if task.state == "FAILURE" else "",
-        links=_links(task),
+        state=row.state,
+        started=row.started,
+        finished=row.finished,
+        runtime=row.runtime,
+        error=(row.exception or "") if row.state == states.FAILURE else "",
+        links=(Link(label=_("events"), url=url),) if url else (),
     )
 
 
-def _links(task: TaskState) -> tuple[Link, ...]:
+def page_of(row: TaskState) -> str:
+    """The URL of a task's admin page; empty in a process without the admin."""
     try:
-        url = reverse("admin:djtaskq_monitor_taskstate_change", args=[task.pk])
-    except NoReverseMatch:  # a project without the admin
-        return ()
-    return (Link(label=_("Task events"), url=url),)
+        return reverse("admin:djtaskq_monitor_taskstate_change", args=[row.pk])
+    except NoReverseMatch:
+        return ""
 
 
 def running_cameras(now: dt.datetime | None = None) -> list[CameraState]:
-    """The cameras that write at present, the latest first."""
-    now = now or timezone.now()
+    """The cameras that write at present."""
     return [camera for camera in CameraState.objects.filter(stopped=None) if camera.running(now)]
 
 
-def workers_online(now: dt.datetime | None = None) -> int:
-    now = now or timezone.now()
-    return sum(worker.status(now) == WorkerState.ONLINE for worker in WorkerState.objects.all())
+def health() -> Health:
+    now = timezone.now()
+    cameras = running_cameras(now)
+    writes = [camera.last_write for camera in cameras if camera.last_write]
+    online = sum(worker.status(now) == WorkerState.ONLINE for worker in WorkerState.objects.all())
+    return Health(len(cameras), (now - max(writes)).total_seconds() if writes else None, online)

@@ -19,8 +19,10 @@ NAME_LENGTH = 255
 STATE_LENGTH = 64
 TEXT_LENGTH = 10_000
 TRACEBACK_LENGTH = 50_000
-# What the first of the two `task-failed` of a hard time limit says in place of the exception.
-_PLACEHOLDERS = ("ExceptionWithTraceback(", "<ExceptionWithTraceback")
+# What Celery says in place of the exception of a hard time limit, of a rejection, and of what could not be
+# pickled; the traceback's last line knows better.
+_PLACEHOLDER = "ExceptionWithTraceback("
+_REJECT = "celery.exceptions.Reject:"
 
 
 class Reading(NamedTuple):
@@ -120,19 +122,30 @@ def _succeeded(task: Change, event: Mapping[str, Any], _at: int) -> None:
         task["result_key"] = order.answer(task["rank"], telling=True)
 
 
-def _raised(task: Change, event: Mapping[str, Any], _at: int) -> None:
+def _raised(task: Change, event: Mapping[str, Any], at: int) -> None:
     exception = values.text(event.get("exception"), TEXT_LENGTH)
     traceback = values.text(event.get("traceback"), TRACEBACK_LENGTH)
     if exception is None and traceback is None:
         return
-    telling = exception is not None and exception != "" and not exception.startswith(_PLACEHOLDERS)
-    key = order.answer(task["rank"], telling=telling)
+    last_line = (traceback or "").rstrip().rpartition("\n")[2][:TEXT_LENGTH]
+    if last_line.startswith(_REJECT) and task.pop("failed", None):
+        _rejected(task, at)
+    telling = bool(exception) and not str(exception).startswith(_PLACEHOLDER)
+    if not telling and last_line:
+        exception = last_line
     task["exception"] = exception
     task["traceback"] = traceback
-    task["error_key"] = key
+    task["error_key"] = order.answer(task["rank"], telling=telling)
     if exception is not None:
         task["result"] = exception  # as django-celery-monitor has it: the result or the exception
-        task["result_key"] = key
+        task["result_key"] = task["error_key"]
+
+
+def _rejected(task: Change, at: int) -> None:
+    """Celery sends `task-failed` for a task that raises Reject, with or without a `task-rejected`."""
+    task["state"] = states.REJECTED
+    task["rank"] = order.rank(states.REJECTED, at)
+    task["rejected"] = at
 
 
 _DETAILS: dict[str, Callable[[Change, Mapping[str, Any], int], None]] = {

@@ -21,8 +21,10 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 15.0
-# A worker that was busy when it was told to send events has not heard it: it is told again.
-TELL_AGAIN = 30.0
+# A worker that was busy, or not yet listening, when it was told to send events has not heard it, and one
+# without tasks cannot show that it did: it is told again, less and less often.
+FIRST_TELLING_PAUSE = 1.0
+LONGEST_TELLING_PAUSE = 60.0
 _PRECONDITION_FAILED = 406
 _MOST_WORKERS = 10_000
 
@@ -84,6 +86,10 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
                 self._take_events(wakeup=wakeup)
             except failures as error:
                 self._recover(error)
+            except ValueError as error:
+                # A transport that decodes envelopes itself (files, Redis) found one that it cannot read.
+                logger.warning("A message was lost that the transport could not read: %r", error)
+                self.recorder.reject("cannot be decoded")
 
     def _take_events(self, *, wakeup: bool) -> None:
         try:
@@ -167,6 +173,7 @@ class Silence:
         self._silent: set[str] = set()
         self._talking: set[str] = set()
         self._tell_at = 0.0
+        self._pause = FIRST_TELLING_PAUSE
 
     def notice(self, event: Any) -> None:
         if not isinstance(event, dict):
@@ -178,7 +185,7 @@ class Silence:
             # It started anew, and has forgotten what it was told.
             self._talking.discard(hostname)
             self._silent.add(hostname)
-            self._tell_at = 0.0
+            self._tell_at, self._pause = 0.0, FIRST_TELLING_PAUSE
         elif kind == "worker-offline":
             self._talking.discard(hostname)
             self._silent.discard(hostname)
@@ -193,5 +200,6 @@ class Silence:
         now = time.monotonic()
         if not self._silent or now < self._tell_at:
             return []
-        self._tell_at = now + TELL_AGAIN
+        self._tell_at = now + self._pause
+        self._pause = min(self._pause * 2, LONGEST_TELLING_PAUSE)
         return sorted(self._silent)

@@ -126,3 +126,18 @@ def test_a_worker_s_clock_is_told_beside_ours():
 def test_elections_are_nobody_s_business():
     reading = events.read(event("worker-elect", 0, id=1), NOW)
     assert (reading.task, reading.worker) == (None, None)
+
+
+def test_the_traceback_names_the_exception_that_the_event_does_not():
+    told = 'Traceback (most recent call last):\n  File "x", line 1\nValueError: no\n'
+    read = task("task-failed", exception="ExceptionWithTraceback()", traceback=told)
+    assert read["exception"] == read["result"] == "ValueError: no"
+    assert read["traceback"] == told
+
+
+def test_a_task_that_raises_reject_is_rejected_though_celery_says_that_it_failed():
+    told = "Traceback (most recent call last):\ncelery.exceptions.Reject: ('no', False)\n"
+    read = task("task-failed", exception="ExceptionWithTraceback()", traceback=told)
+    assert read["state"] == "REJECTED"
+    assert read["rejected"] == round(NOW * MICRO)
+    assert "failed" not in read

@@ -1,0 +1,264 @@
+"""The pages of tasks, workers and cameras: to be read, not to be changed."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from djtaskq.admin import widgets
+from djtaskq.admin.lists import BigTableAdmin
+from djtaskq.outcomes import outcomes_of
+from djtaskq_monitor import queries
+from djtaskq_monitor.models import TASK_STATES, CameraState, TaskState, WorkerState
+
+
+_TIMELINE_ROW = (
+    '<tr><th scope="row">{}</th><td class="djtaskq-number">{}</td><td class="djtaskq-number">{}</td></tr>'
+)
+
+
+class StateFilter(admin.SimpleListFilter):
+    """States that are known beforehand: to ask the table for its own would read all of it."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        # A custom state comes by a link, and must be seen to be filtered by.
+        return [(state, state) for state in dict.fromkeys([*TASK_STATES, self.value()]) if state]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        return queryset.filter(state=self.value()) if self.value() else queryset
+
+
+class _ListedColumns(ChangeList):
+    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        return queries.listed(super().get_queryset(*args, **kwargs))
+
+
+class MonitorAdmin(BigTableAdmin):
+    """A list that says so when no camera writes what it shows."""
+
+    change_list_template = "djtaskq_monitor/change_list.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {"camera_runs": bool(queries.running_cameras()), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+
+@admin.register(TaskState)
+class TaskStateAdmin(MonitorAdmin):
+    list_display = ("task", "badge", "worker_name", "queue", "received_at", "took", "last_event")
+    list_filter = (StateFilter, ("tstamp", admin.DateFieldListFilter))
+    sortable_by = ("last_event",)
+    search_help_text = _("The beginning of a task id, or the whole name of a task")
+    search_fields = ("task_id",)
+    empty_page = "djtaskq_monitor/no_tasks.html"
+    readonly_fields = (
+        *("name", "task_id", "badge", "worker_name", "elsewhere", "timeline", "took", "eta_at", "expires_at"),
+        *("result_text", "exception_text", "traceback_text", "args_text", "kwargs_text"),
+        *("retries", "queue", "exchange", "routing_key", "client", "parent", "root"),
+    )
+    fieldsets = (
+        (None, {"fields": ("name", "task_id", "badge", "worker_name", "elsewhere")}),
+        (_("Times"), {"fields": ("timeline", "took", "eta_at", "expires_at")}),
+        (_("Outcome"), {"fields": ("result_text", "exception_text", "traceback_text")}),
+        (_("Arguments"), {"fields": ("args_text", "kwargs_text")}),
+        (
+            _("Message"),
+            {"fields": ("retries", "queue", "exchange", "routing_key", "client", "parent", "root")},
+        ),
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
+        return _ListedColumns
+
+    def get_search_results(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[Any],
+        search_term: str,
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        return (queries.search(queryset, term) if term else queryset), False
+
+    @admin.display(description=_("task"))
+    def task(self, row: TaskState) -> SafeString:
+        name = row.name or widgets.muted(str(_("name not known yet")))
+        return format_html("{}<br>{}", name, widgets.muted(row.task_id))
+
+    @admin.display(description=_("state"))
+    def badge(self, row: TaskState) -> SafeString:
+        return widgets.state_badge(row.state)
+
+    @admin.display(description=_("worker"))
+    def worker_name(self, row: TaskState) -> str:
+        return row.worker_id or widgets.DASH
+
+    @admin.display(description=_("received"))
+    def received_at(self, row: TaskState) -> str:
+        return widgets.when(row.received)
+
+    @admin.display(description=_("last event"), ordering="tstamp")
+    def last_event(self, row: TaskState) -> str:
+        return widgets.when(row.tstamp)
+
+    @admin.display(description=_("runtime"))
+    def took(self, row: TaskState) -> str:
+        return widgets.duration(row.runtime)
+
+    @admin.display(description=_("ETA"))
+    def eta_at(self, row: TaskState) -> str:
+        return widgets.exactly(row.eta)
+
+    @admin.display(description=_("expires"))
+    def expires_at(self, row: TaskState) -> str:
+        return widgets.exactly(row.expires)
+
+    @admin.display(description=_("timeline"))
+    def timeline(self, row: TaskState) -> SafeString:
+        lines = format_html_join(
+            "",
+            _TIMELINE_ROW,
+            (
+                (name, widgets.exactly(at), "" if after is None else f"+ {widgets.duration(after)}")
+                for name, at, after in queries.timeline(row)
+            ),
+        )
+        return format_html('<table class="djtaskq-table">{}</table>', lines)
+
+    @admin.display(description=_("result"))
+    def result_text(self, row: TaskState) -> str:
+        return widgets.block(row.result or "")
+
+    @admin.display(description=_("exception"))
+    def exception_text(self, row: TaskState) -> str:
+        return widgets.block(row.exception or "")
+
+    @admin.display(description=_("traceback"))
+    def traceback_text(self, row: TaskState) -> str:
+        return widgets.block(row.traceback or "")
+
+    @admin.display(description=_("arguments"))
+    def args_text(self, row: TaskState) -> str:
+        return widgets.block(row.args or "")
+
+    @admin.display(description=_("keyword arguments"))
+    def kwargs_text(self, row: TaskState) -> str:
+        return widgets.block(row.kwargs or "")
+
+    @admin.display(description=_("parent"))
+    def parent(self, row: TaskState) -> str:
+        return _task_link(row.parent_id)
+
+    @admin.display(description=_("root"))
+    def root(self, row: TaskState) -> str:
+        return widgets.DASH if row.root_id == row.task_id else _task_link(row.root_id)
+
+    @admin.display(description=_("see also"))
+    def elsewhere(self, row: TaskState) -> str:
+        outcome = outcomes_of([row.task_id]).get(row.task_id)
+        own = queries.page_of(row)
+        links = [link for link in (outcome.links if outcome else ()) if link.url != own]
+        if not links:
+            return widgets.DASH
+        return format_html_join(", ", '<a href="{}">{}</a>', ((link.url, link.label) for link in links))
+
+
+def _task_link(task_id: str | None) -> str:
+    """A link to what the search finds for the id: it may not be there."""
+    if not task_id:
+        return widgets.DASH
+    url = reverse("admin:djtaskq_monitor_taskstate_changelist", query={"q": task_id})
+    return format_html('<a href="{}">{}</a>', url, task_id)
+
+
+@admin.register(WorkerState)
+class WorkerStateAdmin(MonitorAdmin):
+    list_display = ("hostname", "badge", "heard", "active", "processed", "load", "software")
+    search_fields = ("hostname",)
+    search_help_text = _("A part of a worker's name")
+    sortable_by = ("hostname", "heard")
+    empty_page = "djtaskq_monitor/no_workers.html"
+    readonly_fields = (
+        *("hostname", "badge", "heard", "first_heard", "offline_at", "drift"),
+        *("active", "processed", "load", "software", "sw_sys", "pid", "freq"),
+    )
+    fieldsets = (
+        (None, {"fields": ("hostname", "badge", "heard", "first_heard", "offline_at", "drift")}),
+        (_("Work"), {"fields": ("active", "processed", "load")}),
+        (_("Process"), {"fields": ("software", "sw_sys", "pid", "freq")}),
+    )
+
+    @admin.display(description=_("status"))
+    def badge(self, row: WorkerState) -> SafeString:
+        return widgets.state_badge(row.status())
+
+    @admin.display(description=_("last heartbeat"), ordering="last_heartbeat")
+    def heard(self, row: WorkerState) -> str:
+        return widgets.when(row.last_heartbeat)
+
+    @admin.display(description=_("first seen"))
+    def first_heard(self, row: WorkerState) -> str:
+        return widgets.when(row.first_seen)
+
+    @admin.display(description=_("offline since"))
+    def offline_at(self, row: WorkerState) -> str:
+        return widgets.when(row.offline_since)
+
+    @admin.display(description=_("clock ahead by"))
+    def drift(self, row: WorkerState) -> str:
+        return widgets.duration(row.clock_drift)
+
+    @admin.display(description=_("load"))
+    def load(self, row: WorkerState) -> str:
+        return " ".join(f"{load:.2f}" for load in row.loadavg) or widgets.DASH
+
+    @admin.display(description=_("software"))
+    def software(self, row: WorkerState) -> str:
+        return " ".join(filter(None, (row.sw_ident, row.sw_ver))) or widgets.DASH
+
+
+@admin.register(CameraState)
+class CameraStateAdmin(BigTableAdmin):
+    list_display = (
+        "host",
+        "pid",
+        "badge",
+        "wrote",
+        "received",
+        "rejected",
+        "dropped",
+        "set_aside",
+        "pending",
+    )
+    empty_page = "djtaskq_monitor/no_cameras.html"
+    readonly_fields = (
+        *("host", "pid", "badge", "queue", "freq", "began", "wrote", "ended"),
+        *("received", "rejected", "dropped", "set_aside", "pending"),
+    )
+    fields = readonly_fields
+
+    @admin.display(description=_("status"))
+    def badge(self, row: CameraState) -> SafeString:
+        return widgets.state_badge("online" if row.running() else "offline" if row.stopped else "lost")
+
+    @admin.display(description=_("started"))
+    def began(self, row: CameraState) -> str:
+        return widgets.when(row.started)
+
+    @admin.display(description=_("last write"))
+    def wrote(self, row: CameraState) -> str:
+        return widgets.when(row.last_write)
+
+    @admin.display(description=_("stopped"))
+    def ended(self, row: CameraState) -> str:
+        return widgets.when(row.stopped)
