@@ -3,10 +3,11 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from djtaskq.conf import conf
 
@@ -51,8 +52,6 @@ class BigTableAdmin(_ModelAdmin):
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    # “Select all 10,000” would be a lie where the count was capped.
-    actions_selection_counter = False
     sortable_by: ClassVar[tuple[str, ...]] = ()
     empty_page: ClassVar[str | None] = None
     change_list_template = "djtaskq/change_list.html"
@@ -64,6 +63,16 @@ class BigTableAdmin(_ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return super().changelist_view(request, {"empty_page": self.empty_page, **(extra_context or {})})
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Model], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        if request.POST.get("select_across") == "1" and CappedPaginator(queryset, 1).capped:
+            # The page offered as many as were counted, and the action would be done to all that match.
+            text = _("More rows match than were counted. Narrow the list, or select them page by page.")
+            self.message_user(request, text, messages.ERROR)
+            return None
+        return super().response_action(request, queryset, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002  Django's signature
         return False
