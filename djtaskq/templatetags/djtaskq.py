@@ -1,5 +1,7 @@
 """The suite's small parts for templates: `{% load djtaskq %}`."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from django import template
@@ -8,10 +10,16 @@ from djtaskq.admin import widgets
 
 register = template.Library()
 
+
+def _or_none(show: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A template gives "" for what it does not find; a part of ours takes None for it."""
+    return functools.wraps(show)(lambda value: show(None if value == "" else value))
+
+
 register.filter("state_badge", widgets.state_badge)
-register.filter("when", widgets.when)
-register.filter("exactly", widgets.exactly)
-register.filter("duration", widgets.duration)
+register.filter("when", _or_none(widgets.when))
+register.filter("exactly", _or_none(widgets.exactly))
+register.filter("duration", _or_none(widgets.duration))
 
 
 @register.inclusion_tag("djtaskq/pagination.html")

@@ -1,6 +1,7 @@
 import datetime as dt
 
 import pytest
+from django.template import Context, Template
 from django.utils import timezone
 
 from djtaskq.admin import widgets
@@ -57,3 +58,9 @@ def test_json_is_escaped(value):
 
 def test_json_is_indented():
     assert "{\n  &quot;a&quot;: 1\n}" in widgets.pretty_json('{"a": 1}')
+
+
+@pytest.mark.parametrize("part", ["when", "exactly", "duration"])
+def test_what_a_template_does_not_find_is_a_dash(part):
+    template = Template("{% load djtaskq %}{{ nothing.of_that_name|" + part + " }}")
+    assert template.render(Context({"nothing": None})) == "–"
