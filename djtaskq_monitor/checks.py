@@ -7,7 +7,7 @@ from celery import current_app
 from django.apps import AppConfig
 from django.core import checks
 
-from djtaskq.conf import conf
+from djtaskq.conf import conf, problems
 
 
 def register() -> None:
@@ -19,6 +19,8 @@ def check_events(
     **_kwargs: Any,
 ) -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = []
+    if any(problems()):
+        return found  # settings that cannot be read: the core's check says so
     if not current_app.conf.worker_send_task_events and not conf().MONITOR_ENABLE_EVENTS:
         found.append(
             checks.Warning(
