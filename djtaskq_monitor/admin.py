@@ -17,7 +17,6 @@ from djtaskq.outcomes import outcomes_of
 from djtaskq_monitor import queries
 from djtaskq_monitor.models import TASK_STATES, CameraState, TaskState, WorkerState
 
-
 _TIMELINE_ROW = (
     '<tr><th scope="row">{}</th><td class="djtaskq-number">{}</td><td class="djtaskq-number">{}</td></tr>'
 )

@@ -6,6 +6,8 @@ from djtaskq.dependent import DependentConfig
 class DjtaskqMonitorConfig(DependentConfig):
     name = "djtaskq_monitor"
     verbose_name = _("Celery monitor")
+    # Django sees two configurations in this module: the other is a base that it imports.
+    default = True
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

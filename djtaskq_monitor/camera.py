@@ -139,7 +139,9 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         deadline = time.monotonic() + conf().MONITOR_STOP_SECONDS
         while not self.flush(stopped=True):
             if time.monotonic() > deadline:
-                logger.error("The changes of %d tasks and workers could not be written", len(self.recorder))
+                logger.error(
+                    "The changes of %d tasks and workers could not be written", self.recorder.waiting
+                )
                 break
             time.sleep(_PAUSE_AT_THE_END)
         connections.close_all()

@@ -30,7 +30,7 @@ class Journal:
         row.rejected = self.recorder.rejected.total()
         row.dropped = self.recorder.dropped
         row.set_aside = self.set_aside
-        row.pending = len(self.recorder)
+        row.pending = self.recorder.waiting
         try:
             row.save(using=using, force_insert=row.pk is None)
         except (DatabaseError, InterfaceError):

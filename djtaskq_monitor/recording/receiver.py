@@ -25,6 +25,9 @@ LONGEST_PAUSE = 15.0
 # without tasks cannot show that it did: it is told again, less and less often.
 FIRST_TELLING_PAUSE = 1.0
 LONGEST_TELLING_PAUSE = 60.0
+# How long a camera that stops takes what is there, and how long a silence is the end of it.
+LAST_SECONDS = 2.0
+_ARRIVING = 0.1
 _PRECONDITION_FAILED = 406
 _MOST_WORKERS = 10_000
 
@@ -127,6 +130,7 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
     def extra_context(self, connection: Connection, channel: Any) -> Iterator[None]:
         try:
             yield
+            self._take_the_rest(connection)
         except (KeyboardInterrupt, SystemExit):
             self.should_stop = True
             raise
@@ -134,6 +138,13 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
             if self.should_stop and connection.transport.driver_type != "amqp":
                 with contextlib.suppress(*connection.connection_errors, *connection.channel_errors):
                     channel.queue_delete(self.queue.name)
+
+    def _take_the_rest(self, connection: Connection) -> None:
+        """What has arrived already, or is just arriving: nobody will ask for it again."""
+        deadline = time.monotonic() + LAST_SECONDS
+        with contextlib.suppress(TimeoutError):
+            while time.monotonic() < deadline:
+                connection.drain_events(timeout=_ARRIVING)
 
     def on_consume_ready(
         self,

@@ -86,7 +86,9 @@ class Recorder:
                         kept[key] = change
             self._pending = unwritten
 
-    def __len__(self) -> int:
+    @property
+    def waiting(self) -> int:
+        """How many tasks and workers are not yet written."""
         return len(self._pending)
 
     def _record(self, reading: Reading) -> None:

@@ -1,0 +1,125 @@
+"""Writing: few statements, no neighbour lost with a bad row, nothing lost with the database away."""
+
+import logging
+import threading
+
+import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+
+from djtaskq_monitor.models import TaskState, WorkerState
+from djtaskq_monitor.recording import store
+from djtaskq_monitor.recording.recorder import Recorder
+from tests.monitoring import NOW, event, heartbeat, hostile_dicts, success
+
+
+def recorded(told, recorder=None):
+    recorder = recorder or Recorder(100_000, clock=lambda: NOW)
+    for each in told:
+        recorder.take(each)
+    return recorder
+
+
+def states():
+    return dict(TaskState.objects.values_list("task_id", "state"))
+
+
+def test_a_write_of_a_thousand_tasks_is_three_statements_at_the_most(database):
+    told = [each for number in range(1_000) for each in success(f"t{number}")]
+    recorder = recorded([*told, heartbeat(0)])
+    with CaptureQueriesContext(connections[database]) as statements:
+        store.write(recorder.swap(), using=database)
+    assert len(statements) <= 3
+    assert TaskState.objects.count() == 1_000
+
+
+def test_every_task_s_worker_has_a_row(database):
+    store.write(recorded(success("t", worker="w@h")).swap(), using=database)
+    assert TaskState.objects.get(worker__hostname="w@h").worker == WorkerState.objects.get()
+
+
+@pytest.mark.parametrize("count", [1, 2, 30])
+def test_a_row_that_the_database_refuses_is_set_aside_and_its_batch_goes_on(database, count, caplog):
+    recorder = recorded(each for number in range(count) for each in success(f"t{number}"))
+    pending = recorder.swap()
+    for poisoned in {"t0", f"t{count // 2}"}:
+        pending.tasks[poisoned]["name"] = "n" * 300 if database != "sqlite" else "\ud800"
+    left, set_aside = store.write(pending, using=database)
+    assert not left
+    assert set_aside == len({0, count // 2})
+    assert TaskState.objects.count() == count - set_aside
+    assert caplog.text.count("is set aside") == set_aside
+
+
+def test_hostile_events_among_good_ones_cost_none_of_them(database, caplog):
+    told = list(hostile_dicts(3_000))
+    good = [f"good-{number}" for number in range(300)]
+    for number, task_id in enumerate(good):
+        told[number * 10 : number * 10] = success(task_id)
+    left, set_aside = store.write(recorded(told).swap(), using=database)
+    assert (len(left), set_aside) == (0, 0), caplog.text
+    assert {states()[task_id] for task_id in good} == {"SUCCESS"}
+
+
+def test_rows_that_could_not_be_written_are_merged_with_what_came_meanwhile(database, caplog):
+    told = success("t")
+    recorder = recorded(told[:3])
+    table = TaskState._meta.db_table
+    _rename(database, table, "elsewhere")
+    try:
+        left, set_aside = store.write(recorder.swap(), using=database)
+    finally:
+        _rename(database, "elsewhere", table)
+    assert (len(left.tasks), set_aside) == (1, 0)
+    assert "wait for the next write" in caplog.text
+    recorded(told[3:], recorder)
+    recorder.put_back(left)
+    left, _ = store.write(recorder.swap(), using=database)
+    assert not left
+    assert states() == {"t": "SUCCESS"}
+    assert TaskState.objects.get().started
+
+
+def _rename(database, table, name):
+    with connections[database].schema_editor() as editor:
+        editor.alter_db_table(TaskState, table, name)
+
+
+def test_two_cameras_that_write_the_same_tasks_at_once_never_stop_each_other(database, caplog):
+    caplog.set_level(logging.WARNING)
+    told = [each for number in range(200) for each in success(f"t{number}")]
+    recorders = [recorded(told), recorded(reversed(told))]
+
+    def write(recorder):
+        try:
+            for _ in range(5):
+                pending = recorder.swap()
+                left, _set_aside = store.write(pending, using=database)
+                recorder.put_back(left or pending)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=write, args=[recorder]) for recorder in recorders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert set(states().values()) == {"SUCCESS"}
+    assert len(states()) == 200
+    assert not caplog.records
+
+
+def test_a_name_of_3000_characters_does_not_cost_the_row(database):
+    told = [each | ({"name": "ü" * 3_000} if "name" in each else {}) for each in success("t")]
+    assert store.write(recorded(told).swap(), using=database)[1] == 0
+    assert states() == {"t": "SUCCESS"}
+
+
+def test_texts_beyond_a_server_s_packet_are_written_in_several_statements(database):
+    told = [
+        event("task-failed", 0, uuid=f"t{number}", exception="x" * 10_000, traceback="y" * 60_000)
+        for number in range(300)
+    ]
+    left, set_aside = store.write(recorded(told).swap(), using=database)
+    assert (len(left), set_aside) == (0, 0)
+    assert TaskState.objects.count() == 300
