@@ -19,6 +19,8 @@ logger = get_logger("celery.beat")
 # However much is due, runs that another beat left behind get their turn within this time.
 _PEEK_SECONDS = 2.0
 _UNSENDABLE_SECONDS = 30
+# What is due may be locked: another beat has it, or a user's transaction is still open.
+_LOCKED_SECONDS = 0.1
 
 
 class Dispatcher:
@@ -28,6 +30,7 @@ class Dispatcher:
         self.using = using
         self.publisher = publisher
         self._claimer = Claimer(using, name, dt.timedelta(seconds=conf().BEAT_GRACE_SECONDS))
+        self._unsettled: Outcome | None = None
         self._uncounted: Counter[int] = Counter()
         self._due_at = math.inf
         self._peeked_at = -math.inf
@@ -39,6 +42,7 @@ class Dispatcher:
         Two statements where nothing is due. Raises database errors; whatever was claimed before is safe.
         """
         clock = time.monotonic()
+        self._settle()
         if clock < self._due_at or clock - self._peeked_at > _PEEK_SECONDS:
             forsaken = self._peek(clock)
             if forsaken and self.publisher.reachable():
@@ -47,8 +51,7 @@ class Dispatcher:
             # Slots stay unclaimed while the broker is away: once it is back, the catch-up policy decides.
             if not self.publisher.reachable():
                 return math.inf
-            self._claim(clock)
-            return 0
+            return 0 if self._claim(clock) else _LOCKED_SECONDS
         if clock - self._reconciled_at > conf().BEAT_RECONCILE_SECONDS:
             self._reconcile(clock)
         return max(self._due_at - time.monotonic(), 0)
@@ -61,7 +64,8 @@ class Dispatcher:
         forsaken = TaskRun.objects.using(self.using).seconds_to_forsaken()
         return forsaken is not None and forsaken <= 0
 
-    def _claim(self, clock: float) -> None:
+    def _claim(self, clock: float) -> int:
+        """Claim, publish and stamp one batch; returns how many rows moved on."""
         # Should anything fail now, the next step looks again.
         self._due_at = math.inf
         batch = claim_due(self._claimer)
@@ -70,6 +74,7 @@ class Dispatcher:
         self._dispatch(batch.runs)
         if batch.full:
             self._due_at = clock
+        return batch.moved
 
     def _take_over(self) -> None:
         taken = take_over(self._claimer)
@@ -79,22 +84,26 @@ class Dispatcher:
     def _dispatch(self, runs: Sequence[Run]) -> None:
         if not runs:
             return
-        outcome = outcome_of(runs)
+        self._unsettled = outcome_of(runs)
         try:
-            self.publisher.publish(outcome)
+            self.publisher.publish(self._unsettled)
         finally:  # on a signal, too: what went out is not to go out again
-            self._settle(outcome)
+            self._settle()
 
-    def _settle(self, outcome: Outcome) -> None:
-        if outcome.published:
+    def _settle(self) -> None:
+        """Record what became of the last batch; once more if the database was away when it was to be."""
+        outcome = self._unsettled
+        if outcome is not None:
+            if outcome.published:
+                stamp(self.using, outcome.published)
+            if outcome.refused:
+                refuse(self.using, outcome.refused)
+            if outcome.waiting:
+                put_off(self.using, outcome.waiting)
+            if outcome.unsendable:
+                put_off(self.using, outcome.unsendable, seconds=_UNSENDABLE_SECONDS)
             self._uncounted += counts_of(outcome.published)
-            stamp(self.using, outcome.published)
-        if outcome.refused:
-            refuse(self.using, outcome.refused)
-        if outcome.waiting:
-            put_off(self.using, outcome.waiting)
-        if outcome.unsendable:
-            put_off(self.using, outcome.unsendable, seconds=_UNSENDABLE_SECONDS)
+            self._unsettled = None
         if self._uncounted:
             left = mirror(self.using, self._uncounted, dt.datetime.now(dt.UTC))
             self._uncounted = Counter(left)

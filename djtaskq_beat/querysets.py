@@ -34,11 +34,15 @@ class NextRunQuerySet(QuerySet["NextRun"]):
         """Have the rows planned anew at the next tick of any beat; one statement."""
         return self.update(run_at=DatabaseNow(), changed_at=DatabaseNow())
 
-    def expect(self, periodic_tasks: Iterable[Any]) -> None:
-        """Make rows, to be planned at the next tick, for periodic tasks that have none; one statement."""
+    def expect(self, periodic_tasks: Iterable[Any], *, just_made: bool) -> None:
+        """Make rows, to be planned at the next tick, for periodic tasks that have none; one statement.
+
+        `just_made`: their slots begin now by the database's clock, not when the row says it was changed.
+        """
+        changed_at = DatabaseNow() if just_made else None
         self.bulk_create(
             [
-                self.model(periodic_task_id=pk, run_at=DatabaseNow(), changed_at=DatabaseNow())
+                self.model(periodic_task_id=pk, run_at=DatabaseNow(), changed_at=changed_at)
                 for pk in periodic_tasks
             ],
             ignore_conflicts=True,

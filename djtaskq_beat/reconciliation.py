@@ -25,12 +25,12 @@ def _expect_new(using: str) -> int:
     tasks = PeriodicTask._default_manager.using(using).filter(~Exists(known), enabled=True)
     pks = list(tasks.values_list("pk", flat=True)[:MOST])
     if pks:
-        NextRun.objects.using(using).expect(pks)
+        NextRun.objects.using(using).expect(pks, just_made=False)
     return len(pks)
 
 
 def _mark_changed(using: str) -> int:
-    planned = NextRun.objects.using(using).filter(changed_at=None)
+    planned = NextRun.objects.using(using).filter(changed_at=None).exclude(planned_from="")
     compared = planned.annotate(
         current=fingerprint("periodic_task__"),
         # MariaDB compares no column with an expression that has another collation.

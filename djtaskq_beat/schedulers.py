@@ -1,5 +1,6 @@
 """Beat's scheduler: `celery -A proj beat -S djtaskq`."""
 
+import math
 import os
 import socket
 import time
@@ -22,6 +23,7 @@ from djtaskq_beat.theirs import schedulers as theirs
 logger = get_logger("celery.beat")
 # Where Django is told to keep no connection, beat keeps one this long: it asks several times a second.
 _CONNECTION_SECONDS = 60.0
+_CONFLICT_SECONDS = 0.1
 
 
 class TimetableEntry(theirs.ModelEntry):  # type: ignore[misc]  # django-celery-beat has no types
@@ -60,8 +62,7 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
             self._declare()
             wait = self._engine().step()
         except (DatabaseError, InterfaceError) as error:
-            self._report(error)
-            return float(self.max_interval)
+            return min(self._report(error), float(self.max_interval))
         finally:
             self._ticking = False
         if self._said:
@@ -146,16 +147,17 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
             connection.close_if_unusable_or_obsolete()
             self._connected_at = time.monotonic()
 
-    def _report(self, error: Exception) -> None:
-        """Say it once, not at every tick."""
+    def _report(self, error: Exception) -> float:
+        """Say it once, not at every tick; returns after how many seconds to try again at the latest."""
         why = cause(error)
-        if why is not Cause.CONFLICT:
-            connections[_database()].close()
-            if str(why or error) != self._said:
-                logger.error(
-                    "beat: %s: %s. It is tried again.", why.value if why else "database error", error
-                )
-            self._said = str(why or error)
+        if why is Cause.CONFLICT:
+            return _CONFLICT_SECONDS
+        connections[_database()].close()
+        if str(why or error) != self._said:
+            what = why.value if why else "database error"
+            logger.error("beat: %s: %s. It is tried again.", what, str(error).strip())
+        self._said = str(why or error)
+        return math.inf
 
 
 def _database() -> str:

@@ -47,7 +47,7 @@ def task_saved(
         return
     rows = NextRun.objects.using(using)
     if (created or not rows.filter(pk=instance.pk).mark_changed()) and instance.enabled:
-        rows.expect([instance.pk])
+        rows.expect([instance.pk], just_made=True)
 
 
 class _Shared:

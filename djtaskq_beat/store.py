@@ -36,11 +36,14 @@ class Claimer:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one claim took: the runs to publish, the rows set aside, whether there may be more that is due."""
+    """What one claim took: the runs to publish, and the rows set aside with the reason.
+
+    `moved` is how many rows it moved on; `full` whether more may be due.
+    """
 
     runs: Sequence[Run] = ()
     set_aside: Sequence[tuple[str, str]] = ()
-    looked_at: int = 0
+    moved: int = 0
     full: bool = False
 
 
@@ -63,7 +66,7 @@ def claim_due(claimer: Claimer, most: int = MOST) -> Batch:
     return Batch(
         runs=runs,
         set_aside=[(step.row.name, step.new_error) for step in steps if step.new_error],
-        looked_at=len(due),
+        moved=len(steps),
         full=len(due) == most,
     )
 

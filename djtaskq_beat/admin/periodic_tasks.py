@@ -174,7 +174,7 @@ class PeriodicTaskAdmin(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # djan
         action(request, queryset)
         rows = NextRun.objects.using(router.db_for_write(NextRun))
         rows.filter(pk__in=pks).mark_changed()
-        rows.expect(pks)
+        rows.expect(pks, just_made=True)
 
     def _timetable(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         task = self.get_object(request, object_id) if object_id else None

@@ -1,6 +1,7 @@
 """Edits of every kind reach the timetable: at once through the ORM, else by the comparison in SQL."""
 
 import datetime as dt
+import threading
 
 import pytest
 from django.core import serializers
@@ -226,3 +227,34 @@ def test_a_one_off_that_django_celery_beat_ran_does_not_run_again(dispatcher, ma
     settle(dispatcher)
     assert sent() == []
     assert PeriodicTask.objects.get().enabled is False
+
+
+def test_rows_that_somebody_is_editing_wait_and_nobody_spins(
+    dispatcher, make_task, make_due, minutely, database, sent
+):
+    if database == "sqlite":
+        return  # its one writer waits for the other: nothing can be locked and seen at once
+    task = make_task(one_off=True)
+    settle(dispatcher)
+    make_due()
+    held, released = threading.Event(), threading.Event()
+
+    def edit():
+        try:
+            with transaction.atomic(using=database):
+                PeriodicTask.objects.select_for_update().get(pk=task.pk)
+                held.set()
+                released.wait(20)
+        finally:
+            connections.close_all()
+
+    editor = threading.Thread(target=edit)
+    editor.start()
+    assert held.wait(10)
+    dispatcher._due_at = 0
+    assert dispatcher.step() == 0.1
+    assert sent() == []
+    released.set()
+    editor.join(20)
+    settle(dispatcher)
+    assert len(sent()) == 1

@@ -4,7 +4,8 @@ import datetime as dt
 import threading
 import uuid
 
-from django.db import connections
+import pytest
+from django.db import OperationalError, connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
@@ -87,7 +88,7 @@ def test_500_due_tasks_are_at_most_eight_statements(dispatcher, make_due, databa
     PeriodicTask.objects.bulk_create(
         PeriodicTask(name=f"task {number}", task="tests.add", interval=interval) for number in range(500)
     )
-    NextRun.objects.expect(PeriodicTask.objects.values_list("pk", flat=True))
+    NextRun.objects.expect(PeriodicTask.objects.values_list("pk", flat=True), just_made=True)
     settle(dispatcher)
     make_due(120)
     dispatcher._due_at = 0
@@ -279,3 +280,23 @@ def test_expiry_in_seconds_counts_from_the_sending(dispatcher, make_task, make_d
     (message,) = sent()
     left = dt.datetime.fromisoformat(message["expires"]) - clock()
     assert 80 < left.total_seconds() <= 101
+
+
+def test_what_could_not_be_stamped_is_stamped_as_soon_as_it_can(
+    dispatcher, make_task, make_due, sent, monkeypatch
+):
+    make_task()
+    settle(dispatcher)
+    make_due()
+
+    def away(*_args):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("djtaskq_beat.dispatcher.stamp", away)
+        with pytest.raises(OperationalError):
+            settle(dispatcher)
+    assert TaskRun.objects.get().state == "claimed"
+    settle(dispatcher)
+    assert (TaskRun.objects.get().state, PeriodicTask.objects.get().total_run_count) == ("published", 1)
+    assert len(sent()) == 1
