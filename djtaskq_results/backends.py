@@ -8,7 +8,7 @@ from celery import states
 from celery.result import result_from_tuple
 from django.utils import timezone
 
-from djtaskq.db import retry
+from djtaskq.db import aside, retry
 from djtaskq_results import retention, rows, store
 from djtaskq_results.chording import ChordBackend
 from djtaskq_results.decoding import Meta
@@ -84,6 +84,10 @@ class DatabaseBackend(ChordBackend):
         retention.expire_tasks(age, failures=age if failures is None else failures)
         retention.expire_groups(age)
         retention.expire_chords(age if chords is None else chords)
+
+    def process_cleanup(self) -> None:
+        """Celery calls this after each task, as `request_finished` comes after each request."""
+        aside.close_obsolete()
 
     def _age(self, setting: str) -> dt.timedelta | None:
         """How long something is kept, for ever if zero; None where nothing is set."""

@@ -24,7 +24,7 @@ def check_result_backend(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001  Django passes it by name
     **_kwargs: Any,
 ) -> list[checks.CheckMessage]:
-    """E002: a result backend that was to be ours and is mistyped; E003: ours, and Celery cannot find it.
+    """E001: a result backend that was to be ours and is mistyped; E002: ours, and Celery cannot find it.
 
     W001: another one, while this app is installed.
     """
@@ -52,7 +52,7 @@ def _mistyped(name: str, meant: str) -> checks.CheckMessage:
     return checks.Error(
         f"Celery knows no result backend {name!r}.",
         hint=f'Did you mean "{meant}"? The short name is "{ENTRY_POINT}".',
-        id="djtaskq_results.E002",
+        id="djtaskq_results.E001",
     )
 
 
@@ -60,7 +60,7 @@ def _no_entry_point() -> checks.CheckMessage:
     return checks.Error(
         f'Celery does not find the result backend "{ENTRY_POINT}".',
         hint=f'Its name comes with the installed package: run "pip install djtaskq", or name it as "{PATH}".',
-        id="djtaskq_results.E003",
+        id="djtaskq_results.E002",
     )
 
 

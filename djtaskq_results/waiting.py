@@ -13,8 +13,6 @@ from celery.exceptions import TimeoutError as CeleryTimeout
 FIRST_PAUSE = 0.005
 GROWTH = 0.2
 LONGEST_PAUSE = 0.5
-# Less than it takes to look once: what rounding left of a timeout is no time to wait.
-NO_TIME = 1e-6
 # A sum of pauses may miss the end by a rounding error, and a pause of that length would never end.
 _NOTHING = 1e-6
 

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_celery_results.models import GroupResult, TaskResult
 
-from djtaskq.outcomes import outcomes_of
+from djtaskq_results import queries
 from tests.contract.results.conftest import protocol_2
 
 LIST = "admin:django_celery_results_taskresult_changelist"
@@ -46,9 +46,9 @@ def test_the_list_shows_state_worker_and_runtime(reader, backend, task_id):
 def test_the_list_reads_no_column_of_any_size_and_counts_no_further_than_it_may(reader, backend, database):
     for number in range(3):
         backend.mark_as_done(f"task-{number}", "large", protocol_2(f"task-{number}"))
-    with CaptureQueriesContext(connections[database]) as queries:
+    with CaptureQueriesContext(connections[database]) as captured:
         page(reader, LIST)
-    asked = [q["sql"] for q in queries.captured_queries if "django_celery_results_taskresult" in q["sql"]]
+    asked = [q["sql"] for q in captured.captured_queries if "django_celery_results_taskresult" in q["sql"]]
     assert len(asked) <= 3
     assert not any("DISTINCT" in sql for sql in asked)
     assert not any('"traceback"' in sql or "`traceback`" in sql for sql in asked)
@@ -127,9 +127,9 @@ def test_outcomes_are_read_in_one_statement(backend, database):
     backend.mark_as_done("well", "x" * 1_000)
     backend.mark_as_failure("badly", ValueError("no such thing"))
     backend.store_result("running", {}, "STARTED")
-    with CaptureQueriesContext(connections[database]) as queries:
-        known = outcomes_of(["well", "badly", "running", "unknown"])
-    assert len(queries) == 1
+    with CaptureQueriesContext(connections[database]) as asked:
+        known = queries.outcomes(["well", "badly", "running", "unknown"])
+    assert len(asked) == 1
     assert known.keys() == {"well", "badly", "running"}
     assert known["badly"].error == "ValueError: no such thing"
     assert known["well"].finished.tzinfo is not None

@@ -16,7 +16,6 @@ app.conf.update(
     result_backend="djtaskq_results.backends:DatabaseBackend",
     result_extended=True,
     task_track_started=True,
-    broker_transport_options=app.conf.broker_transport_options | {"polling_interval": 0.05},
 )
 
 

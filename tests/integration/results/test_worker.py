@@ -1,8 +1,5 @@
 """Real workers on each database: what Celery's canvas asks of a result backend."""
 
-import json
-import os
-
 import pytest
 from celery import chain, chord, group
 from celery.exceptions import ChordError
@@ -18,20 +15,13 @@ SECONDS = 20
 
 
 @pytest.fixture
-def worker(database, processes, filesystem_broker_url, filesystem_broker_options):
+def worker(database, processes, redis_url):
     app = tasks.app
-    app.conf.update(
-        broker_url=filesystem_broker_url,
-        broker_transport_options={**filesystem_broker_options, "polling_interval": 0.05},
-    )
+    app.conf.broker_url = redis_url
     # What was made for the broker of the test before.
     app._pool = None
     vars(app).pop("amqp", None)
-    environment = {
-        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
-        "DJTASKQ_TEST_BROKER_URL": filesystem_broker_url,
-        "DJTASKQ_TEST_BROKER_OPTIONS": json.dumps(filesystem_broker_options),
-    }
+    environment = {"DJTASKQ_TEST_BROKER_URL": redis_url}
     return processes.worker("tests.integration.results.resultsapp", environment=environment)
 
 
