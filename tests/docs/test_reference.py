@@ -18,7 +18,9 @@ def row(field):
 
 @pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
 def test_every_setting_is_documented_with_its_default(field):
-    assert row(field) in (DOCS / "settings.md").read_text(), f"docs/settings.md lacks this line:\n{row(field)}"
+    assert row(field) in (DOCS / "settings.md").read_text(), (
+        f"docs/settings.md lacks this line:\n{row(field)}"
+    )
 
 
 def test_no_setting_is_documented_that_does_not_exist():
