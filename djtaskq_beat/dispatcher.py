@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from celery.utils.log import get_logger
 
 from djtaskq.conf import conf
+from djtaskq_beat import reconciliation
 from djtaskq_beat.afterwards import counts_of, mirror, put_off, refuse, stamp, take_over
 from djtaskq_beat.models import NextRun, TaskRun
 from djtaskq_beat.publisher import Outcome, Publisher, outcome_of
@@ -109,6 +110,8 @@ class Dispatcher:
             self._uncounted = Counter(left)
 
     def _reconcile(self, clock: float) -> None:
-        self._reconciled_at = clock
-        if reconcile(self.using):
+        found = reconcile(self.using)
+        # More than it takes at once, as on the first day over a full table: it goes on at the next step.
+        self._reconciled_at = clock if found < reconciliation.MOST else -math.inf
+        if found:
             self._due_at = clock

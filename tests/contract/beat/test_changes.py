@@ -258,3 +258,16 @@ def test_rows_that_somebody_is_editing_wait_and_nobody_spins(
     editor.join(20)
     settle(dispatcher)
     assert len(sent()) == 1
+
+
+def test_more_new_rows_than_are_taken_at_once_are_all_found_without_a_pause(
+    dispatcher, database, monkeypatch
+):
+    monkeypatch.setattr("djtaskq_beat.reconciliation.MOST", 4)
+    interval = IntervalSchedule.objects.create(every=60, period="seconds")
+    PeriodicTask.objects.bulk_create(
+        PeriodicTask(name=f"task {number}", task="tests.add", interval=interval) for number in range(11)
+    )
+    for _ in range(20):
+        dispatcher.step()
+    assert NextRun.objects.filter(slot__isnull=False).count() == 11
