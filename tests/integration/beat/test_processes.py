@@ -128,3 +128,18 @@ def test_the_banner_asks_nothing_of_the_database(processes, redis_url):
     beat.wait_for("the database cannot be reached")
     assert beat.running
     assert beat.stop() == 0
+
+
+def test_rabbitmq_away_loses_no_run(transactional_db, start_beat, every_second, rabbitmq_server):
+    (task,) = every_second()
+    beat = start_beat(broker=rabbitmq_server.url)
+    eventually(lambda: published().count() >= 1)
+    rabbitmq_server.stop()
+    beat.wait_for("The broker cannot be reached")
+    before = published().count()
+    rabbitmq_server.start()
+    beat.wait_for("The broker is back", timeout=60)
+    eventually(lambda: published().count() > before)
+    eventually(lambda: not TaskRun.objects.filter(state="claimed").exists())
+    assert beat.stop() == 0
+    assert "Traceback" not in beat.output
