@@ -1,0 +1,125 @@
+"""Taking events: whatever comes, from whichever thread, counted and never lost."""
+
+import threading
+
+from djtaskq_monitor.recording import receiver
+from djtaskq_monitor.recording.recorder import Recorder
+from tests.monitoring import NOW, event, heartbeat, hostile_dicts, success
+
+
+def recorder(limit=1_000):
+    return Recorder(limit, clock=lambda: NOW)
+
+
+def test_events_of_one_task_are_one_row():
+    taken = recorder()
+    for each in success("t"):
+        taken.take(each)
+    pending = taken.swap()
+    assert pending.tasks["t"]["state"] == "SUCCESS"
+    assert list(pending.workers) == ["celery@one"]
+    assert taken.waiting == 0
+
+
+def test_what_could_not_be_written_is_merged_with_what_came_since():
+    taken, told = recorder(), success("t")
+    taken.take(told[3])
+    unwritten = taken.swap()
+    for each in told[:3]:
+        taken.take(each)
+    taken.put_back(unwritten)
+    row = taken.swap().tasks["t"]
+    assert (row["state"], row["name"]) == ("SUCCESS", "proj.tasks.add")
+
+
+def test_beyond_the_limit_known_tasks_still_change_and_new_ones_are_counted():
+    taken = recorder(limit=2)
+    for number in range(5):
+        taken.take(event("task-started", 0, uuid=f"t{number}"))
+    taken.take(event("task-succeeded", 1, uuid="t1", result="1", runtime=1.0))
+    assert taken.dropped == 3
+    assert {key: row["state"] for key, row in taken.swap().tasks.items()} == {
+        "t0": "STARTED",
+        "t1": "SUCCESS",
+    }
+
+
+def test_what_was_taken_once_is_kept_beyond_the_limit():
+    taken = recorder(limit=1)
+    taken.take(event("task-started", 0, uuid="a"))
+    unwritten = taken.swap()
+    taken.take(event("task-started", 0, uuid="b"))
+    taken.put_back(unwritten)
+    assert set(taken.swap().tasks) == {"a", "b"}
+    assert taken.dropped == 0
+
+
+def test_hostile_events_are_counted_by_reason_and_cost_no_good_one():
+    taken = recorder(limit=100_000)
+    for each in hostile_dicts(5_000):
+        taken.take(each)
+    for number in range(100):
+        for each in success(f"good-{number}"):
+            taken.take(each)
+    assert taken.received == 5_400
+    assert taken.rejected.keys() <= {"not an event", "no type", "unknown type", "no hostname", "no task id"}
+    rows = taken.swap().tasks
+    assert all(rows[f"good-{number}"]["state"] == "SUCCESS" for number in range(100))
+
+
+def test_threads_that_take_and_swap_at_once_lose_nothing():
+    taken, found = recorder(limit=100_000), []
+
+    def take(part):
+        for number in range(500):
+            for each in success(f"{part}-{number}"):
+                taken.take(each)
+
+    threads = [threading.Thread(target=take, args=[part]) for part in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        found.append(taken.swap())
+    found.append(taken.swap())
+    whole = recorder()
+    for pending in found:
+        whole.put_back(pending)
+    rows = whole.swap().tasks
+    assert len(rows) == 1_500
+    assert {row["state"] for row in rows.values()} == {"SUCCESS"}
+
+
+def test_a_worker_is_told_to_send_events_until_it_does(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(receiver.time, "monotonic", lambda: now[0])
+    silence = receiver.Silence()
+    silence.notice(heartbeat(0, "w@h", kind="worker-online"))
+    assert silence.to_be_told() == ["w@h"]
+    assert silence.to_be_told() == []
+    now[0] += 1
+    assert silence.to_be_told() == ["w@h"]
+    silence.notice(event("task-started", 0, uuid="t", hostname="w@h"))
+    now[0] += 100
+    assert silence.to_be_told() == []
+
+
+def test_a_worker_that_starts_anew_is_told_at_once():
+    silence = receiver.Silence()
+    silence.notice(heartbeat(0, "w@h", kind="worker-online"))
+    silence.to_be_told()
+    silence.notice(heartbeat(0, "w@h", kind="worker-online"))
+    assert silence.to_be_told() == ["w@h"]
+
+
+def test_a_worker_that_said_goodbye_is_told_nothing():
+    silence = receiver.Silence()
+    silence.notice(heartbeat(0, "w@h"))
+    silence.notice(heartbeat(1, "w@h", kind="worker-offline"))
+    assert silence.to_be_told() == []
+
+
+def test_junk_makes_no_worker_silent():
+    silence = receiver.Silence()
+    for each in (None, [], {"type": 1}, {"type": "worker-online"}, {"type": "worker-online", "hostname": {}}):
+        silence.notice(each)
+    assert silence.to_be_told() == []
