@@ -45,11 +45,12 @@ class PeriodicTaskAdmin(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # djan
     inlines = (RunPolicyInline,)
     autocomplete_fields = _SCHEDULES
     date_hierarchy = None
-    list_display = ("name", "enabled", "schedule_in_words", "next_run_at", "last_outcome", "one_off")
+    list_display = ("name", "enabled", "schedule_in_words", "next_run_at", "last_outcome")
     list_filter = ("enabled", "one_off")
     list_per_page = 50
     paginator = CappedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     actions = ("enable_tasks", "disable_tasks", "toggle_tasks", "run_tasks")
 
     class Media:
@@ -116,7 +117,9 @@ class PeriodicTaskAdmin(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # djan
         known: NextRun | None = getattr(task, "next_run", None)
         if known is not None and known.error:
             return format_html(
-                '<span title="{}">{}</span>', known.error, widgets.state_badge(_("not schedulable"))
+                '<span class="djtaskq-state djtaskq-state--bad" title="{}">✗ {}</span>',
+                known.error,
+                _("set aside"),
             )
         return widgets.when(known.slot if known is not None and task.enabled else None)
 
