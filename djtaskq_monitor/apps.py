@@ -1,13 +1,11 @@
 from django.utils.translation import gettext_lazy as _
 
-from djtaskq.dependent import DependentConfig
+from djtaskq import dependent
 
 
-class DjtaskqMonitorConfig(DependentConfig):
+class DjtaskqMonitorConfig(dependent.DependentConfig):
     name = "djtaskq_monitor"
     verbose_name = _("Celery monitor")
-    # Django sees two configurations in this module: the other is a base that it imports.
-    default = True
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 
 from djtaskq.conf import conf
 from djtaskq_monitor.recording.recorder import Recorder
+from djtaskq_monitor.recording.silence import Silence
 
 # The stubs know of less than there is.
 _EventReceiver: Any = EventReceiver
@@ -21,15 +22,10 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 15.0
-# A worker that was busy, or not yet listening, when it was told to send events has not heard it, and one
-# without tasks cannot show that it did: it is told again, less and less often.
-FIRST_TELLING_PAUSE = 1.0
-LONGEST_TELLING_PAUSE = 60.0
 # How long a camera that stops takes what is there, and how long a silence is the end of it.
 LAST_SECONDS = 2.0
 _ARRIVING = 0.1
 _PRECONDITION_FAILED = 406
-_MOST_WORKERS = 10_000
 
 
 def queue_name(host: str) -> str:
@@ -175,42 +171,3 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         for event in body if isinstance(body, list) else (body,):
             self.recorder.take(event)
             self._silence.notice(event)
-
-
-class Silence:
-    """Which workers are there and send no events about tasks, so far."""
-
-    def __init__(self) -> None:
-        self._silent: set[str] = set()
-        self._talking: set[str] = set()
-        self._tell_at = 0.0
-        self._pause = FIRST_TELLING_PAUSE
-
-    def notice(self, event: Any) -> None:
-        if not isinstance(event, dict):
-            return
-        kind, hostname = event.get("type"), event.get("hostname")
-        if not isinstance(kind, str) or not isinstance(hostname, str) or len(self._silent) > _MOST_WORKERS:
-            return
-        if kind == "worker-online":
-            # It started anew, and has forgotten what it was told.
-            self._talking.discard(hostname)
-            self._silent.add(hostname)
-            self._tell_at, self._pause = 0.0, FIRST_TELLING_PAUSE
-        elif kind == "worker-offline":
-            self._talking.discard(hostname)
-            self._silent.discard(hostname)
-        elif kind == "worker-heartbeat" and hostname not in self._talking:
-            self._silent.add(hostname)
-        elif hostname in self._silent and kind.startswith("task-"):
-            self._silent.discard(hostname)
-            self._talking.add(hostname)
-
-    def to_be_told(self) -> list[str]:
-        """The silent workers, if it is time to tell them."""
-        now = time.monotonic()
-        if not self._silent or now < self._tell_at:
-            return []
-        self._tell_at = now + self._pause
-        self._pause = min(self._pause * 2, LONGEST_TELLING_PAUSE)
-        return sorted(self._silent)

@@ -2,7 +2,7 @@
 
 import threading
 
-from djtaskq_monitor.recording import receiver
+from djtaskq_monitor.recording import silence as memory
 from djtaskq_monitor.recording.recorder import Recorder
 from tests.monitoring import NOW, event, heartbeat, hostile_dicts, success
 
@@ -91,8 +91,8 @@ def test_threads_that_take_and_swap_at_once_lose_nothing():
 
 def test_a_worker_is_told_to_send_events_until_it_does(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(receiver.time, "monotonic", lambda: now[0])
-    silence = receiver.Silence()
+    monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
+    silence = memory.Silence()
     silence.notice(heartbeat(0, "w@h", kind="worker-online"))
     assert silence.to_be_told() == ["w@h"]
     assert silence.to_be_told() == []
@@ -104,7 +104,7 @@ def test_a_worker_is_told_to_send_events_until_it_does(monkeypatch):
 
 
 def test_a_worker_that_starts_anew_is_told_at_once():
-    silence = receiver.Silence()
+    silence = memory.Silence()
     silence.notice(heartbeat(0, "w@h", kind="worker-online"))
     silence.to_be_told()
     silence.notice(heartbeat(0, "w@h", kind="worker-online"))
@@ -112,14 +112,14 @@ def test_a_worker_that_starts_anew_is_told_at_once():
 
 
 def test_a_worker_that_said_goodbye_is_told_nothing():
-    silence = receiver.Silence()
+    silence = memory.Silence()
     silence.notice(heartbeat(0, "w@h"))
     silence.notice(heartbeat(1, "w@h", kind="worker-offline"))
     assert silence.to_be_told() == []
 
 
 def test_junk_makes_no_worker_silent():
-    silence = receiver.Silence()
+    silence = memory.Silence()
     for each in (None, [], {"type": 1}, {"type": "worker-online"}, {"type": "worker-online", "hostname": {}}):
         silence.notice(each)
     assert silence.to_be_told() == []
