@@ -1,10 +1,10 @@
-"""System checks of beat: what is missing, what is misspelt, what will surprise."""
+"""System checks of beat: what is misspelt, and what will surprise."""
 
 import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 
@@ -14,21 +14,8 @@ _THEIRS = ("django", "django_celery_beat.schedulers:DatabaseScheduler")
 
 
 def register() -> None:
-    checks.register(check_installed)
     checks.register(check_scheduler)
     checks.register(check_time_zones)
-
-
-def check_installed(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001  Django passes it by name
-    if apps.is_installed("django_celery_beat"):
-        return []
-    return [
-        checks.Error(
-            "djtaskq_beat is installed without django_celery_beat, which holds the schedules.",
-            hint='Add "django_celery_beat" to INSTALLED_APPS, and run manage.py migrate.',
-            id="djtaskq_beat.E001",
-        )
-    ]
 
 
 def check_scheduler(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001

@@ -9,12 +9,12 @@ from celery import Celery, schedules
 from celery.utils.log import get_logger
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import IntegrityError, models, transaction
+from django_celery_beat import models as theirs
+from django_celery_beat.clockedschedule import clocked
 from kombu.utils.json import dumps
 
 from djtaskq_beat.errors import BeatError, IntervalTooShort, NotDeclarable
 from djtaskq_beat.occurrences.zones import zone_named
-from djtaskq_beat.theirs import clocked
-from djtaskq_beat.theirs import models as theirs
 
 logger = get_logger("celery.beat")
 CLEANUP = "celery.backend_cleanup"

@@ -1,7 +1,5 @@
 """What can be wrong with a schedule, each with the sentence that its admin page shows."""
 
-from django.core.exceptions import ImproperlyConfigured
-
 from djtaskq.errors import DjtaskqError
 
 
@@ -59,7 +57,3 @@ class InvalidMessage(Unschedulable):
 
 class NotDeclarable(BeatError):
     """{schedule!r} is no schedule that can be kept: use seconds, a timedelta, crontab, solar or clocked."""
-
-
-class DjangoCeleryBeatMissing(BeatError, ImproperlyConfigured):
-    """djtaskq_beat needs django-celery-beat's tables: add "django_celery_beat" to INSTALLED_APPS."""

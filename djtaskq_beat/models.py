@@ -9,18 +9,18 @@ import datetime as dt
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django_celery_beat.models import PeriodicTask
 
 from djtaskq.db.fields import InstantField
 from djtaskq_beat.policies import CatchUp, Policy
 from djtaskq_beat.querysets import NextRunQuerySet, TaskRunQuerySet
-from djtaskq_beat.theirs import models as theirs
 
 
 class NextRun(models.Model):
     """When a periodic task is to be looked at next; one row for each that was ever enabled."""
 
     periodic_task = models.OneToOneField(
-        theirs.PeriodicTask,
+        PeriodicTask,
         on_delete=models.CASCADE,
         primary_key=True,
         db_constraint=False,
@@ -73,7 +73,7 @@ class TaskRun(models.Model):
     # DO_NOTHING keeps the history of a schedule that is deleted, readable through `name`; keys of
     # django-celery-beat's rows are never given out again.
     periodic_task = models.ForeignKey(
-        theirs.PeriodicTask,
+        PeriodicTask,
         on_delete=models.DO_NOTHING,
         db_constraint=False,
         db_index=False,
@@ -125,7 +125,7 @@ class RunPolicy(models.Model):
     """How a periodic task makes up for slots that passed while no beat ran; without a row, the defaults."""
 
     periodic_task = models.OneToOneField(
-        theirs.PeriodicTask,
+        PeriodicTask,
         on_delete=models.CASCADE,
         primary_key=True,
         db_constraint=False,

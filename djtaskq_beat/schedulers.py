@@ -10,6 +10,7 @@ from typing import Any
 from celery.utils.log import get_logger
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, connections, router
+from django_celery_beat import schedulers as theirs
 
 from djtaskq.conf import conf
 from djtaskq.db.retry import Cause, cause
@@ -18,7 +19,6 @@ from djtaskq_beat.dispatcher import Dispatcher
 from djtaskq_beat.errors import Unschedulable
 from djtaskq_beat.models import NextRun
 from djtaskq_beat.publisher import Publisher
-from djtaskq_beat.theirs import schedulers as theirs
 
 logger = get_logger("celery.beat")
 # Where Django is told to keep no connection, beat keeps one this long: it asks several times a second.

@@ -7,7 +7,6 @@ too: that touches no row but ours, and needs none of theirs.
 from collections.abc import Collection
 from typing import Any
 
-from django.apps import apps
 from django.db.models.signals import post_delete, post_save
 
 # Saving none but these changes no slot; django-celery-beat's own scheduler does.
@@ -15,8 +14,6 @@ _NOT_PLANNED = {"last_run_at", "total_run_count", "date_changed", "description"}
 
 
 def connect() -> None:
-    if not apps.is_installed("django_celery_beat"):
-        return
     from django_celery_beat import models as theirs
 
     from djtaskq_beat.models import RunPolicy

