@@ -17,6 +17,8 @@ class DependentConfig(AppConfig):
 
     That is when its models are imported: before the first module that would fail on a model of an app that
     is not installed, with an error that does not tell what to do; and before system checks can run at all.
+
+    Import the module, not the class: Django takes neither of two AppConfigs that it finds in an `apps.py`.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()

@@ -1,10 +1,9 @@
 from django.utils.translation import gettext_lazy as _
 
-from djtaskq.dependent import DependentConfig
+from djtaskq import dependent
 
 
-class DjtaskqResultsConfig(DependentConfig):
-    default = True  # Django sees two configurations in this module, and would take neither
+class DjtaskqResultsConfig(dependent.DependentConfig):
     name = "djtaskq_results"
     verbose_name = _("Celery results (djtaskq)")
     default_auto_field = "django.db.models.BigAutoField"

@@ -9,6 +9,8 @@ import os
 
 import dj_database_url
 
+from djtaskq import filesystem
+
 SECRET_KEY = "for tests alone"
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -79,6 +81,7 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["tests.router.Router"]
 
+filesystem.install()
 CELERY_BROKER_URL = os.environ.get("DJTASKQ_TEST_BROKER_URL", "memory://")
 CELERY_BROKER_TRANSPORT_OPTIONS = json.loads(os.environ.get("DJTASKQ_TEST_BROKER_OPTIONS", "{}"))
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
