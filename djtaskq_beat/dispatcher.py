@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from celery.utils.log import get_logger
+from django.db import DatabaseError, InterfaceError
 
 from djtaskq.conf import conf
 from djtaskq_beat import reconciliation
@@ -56,6 +57,14 @@ class Dispatcher:
         if clock - self._reconciled_at > conf().BEAT_RECONCILE_SECONDS:
             self._reconcile(clock)
         return max(self._due_at - time.monotonic(), 0)
+
+    def close(self) -> None:
+        """Record what a signal kept from being recorded, and release the broker's connection."""
+        try:
+            self._settle()
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("beat: the last runs could not be stamped and may be sent twice: %s", error)
+        self.publisher.close()
 
     def _peek(self, clock: float) -> bool:
         """Look when the next row is due; returns whether runs wait for any beat to publish them."""

@@ -119,10 +119,10 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
         if self._ticking:
             return  # Celery calls again once the tick has been left
         super().close()
-        if self._dispatcher is not None:
-            connections[self._dispatcher.using].close()
-            self._dispatcher.publisher.close()
-            self._dispatcher = None
+        dispatcher, self._dispatcher = self._dispatcher, None
+        if dispatcher is not None:
+            dispatcher.close()
+            connections[dispatcher.using].close()
 
     def _engine(self) -> Dispatcher:
         # Made at the first tick: in `worker -B` that is in the process that will use it.
