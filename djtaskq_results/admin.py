@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 
 from celery.states import FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -15,8 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django_celery_results import admin as _peers_admin  # noqa: F401  registers its classes, to be replaced
 from django_celery_results.models import GroupResult, TaskResult
 
-from djtaskq.admin import widgets
-from djtaskq.admin.lists import BigTableAdmin
+from djtaskq.admin import lists, widgets
 from djtaskq.admin.sites import replace
 from djtaskq.outcomes import Outcome, outcomes_of
 from djtaskq_results import queries
@@ -26,31 +24,16 @@ SHOWN = 100_000
 MEMBERS_SHOWN = 200
 
 
-class StateFilter(admin.SimpleListFilter):
-    """States that are known beforehand: to ask the table for its own would read all of it."""
-
-    title = _("state")
+class StateFilter(lists.StateFilter):
     parameter_name = "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        known = [SUCCESS, FAILURE, STARTED, RETRY, REVOKED, PENDING]
-        asked = self.value()
-        # A custom state comes by a link, and must be seen to be filtered by.
-        return [(state, state) for state in dict.fromkeys([*known, asked]) if state]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        return queryset.filter(status=self.value()) if self.value() else queryset
+    states = (SUCCESS, FAILURE, STARTED, RETRY, REVOKED, PENDING)
 
 
-class _ListedColumns(ChangeList):
-    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        return queries.listed(super().get_queryset(*args, **kwargs))
-
-
-class TaskResultAdmin(BigTableAdmin):
+class TaskResultAdmin(lists.BigTableAdmin):
     """Task results: what ran, how it ended, where and how long."""
 
-    list_display = ("task", "state", "worker", "done", "took")
+    list_display = ("state", "task", "worker", "done", "took")
+    list_display_links = ("task",)
     list_filter = (StateFilter, ("date_done", admin.DateFieldListFilter))
     sortable_by = ("done",)
     search_fields = ("task_id",)
@@ -72,21 +55,15 @@ class TaskResultAdmin(BigTableAdmin):
         ),
     )
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
-        return _ListedColumns
+    def listed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queries.listed(queryset)
 
-    def get_search_results(
-        self,
-        request: HttpRequest,  # noqa: ARG002
-        queryset: QuerySet[Any],
-        search_term: str,
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        return (queries.search(queryset, term) if term else queryset), False
+    def search(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        return queries.search(queryset, term)
 
     @admin.display(description=_("task"))
     def task(self, row: Any) -> SafeString:
-        return format_html("{}<br>{}", row.task_name or widgets.DASH, widgets.muted(row.task_id))
+        return widgets.named_task(row.task_name, row.task_id)
 
     @admin.display(description=_("state"))
     def state(self, row: Any) -> SafeString:
@@ -157,7 +134,7 @@ class TaskResultAdmin(BigTableAdmin):
         return widgets.block(_cut(shown)) if isinstance(shown, str) else widgets.pretty_json(shown)
 
 
-class GroupResultAdmin(BigTableAdmin):
+class GroupResultAdmin(lists.BigTableAdmin):
     """Saved groups and what became of their members."""
 
     list_display = ("group_id", "created", "done")
@@ -171,14 +148,8 @@ class GroupResultAdmin(BigTableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         return super().get_queryset(request).defer("result")
 
-    def get_search_results(
-        self,
-        request: HttpRequest,  # noqa: ARG002
-        queryset: QuerySet[Any],
-        search_term: str,
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        return (queryset.filter(group_id__startswith=term) if term else queryset), False
+    def search(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        return queryset.filter(group_id__startswith=term)
 
     @admin.display(description=_("created"))
     def created(self, row: Any) -> str:

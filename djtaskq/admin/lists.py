@@ -1,13 +1,16 @@
 """Admin lists over tables that grow without bound."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from djtaskq.conf import conf
 
@@ -41,6 +44,30 @@ class CappedPaginator(_Paginator):
         return self._counted > self.count
 
 
+class StateFilter(admin.SimpleListFilter):
+    """States that are known beforehand: to ask the table for its own would read all of it.
+
+    `parameter_name` is the column's name as well.
+    """
+
+    title = gettext_lazy("state")
+    states: ClassVar[Sequence[str]] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002  Django's signature
+        # A custom state comes by a link, and must be seen to be filtered by.
+        return [(state, state) for state in dict.fromkeys([*self.states, self.value()]) if state]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
+
+
+class _ListedColumns(ChangeList):
+    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        admin_class: Any = self.model_admin
+        listed: QuerySet[Any] = admin_class.listed(super().get_queryset(*args, **kwargs))
+        return listed
+
+
 class BigTableAdmin(_ModelAdmin):
     """A list whose cost does not grow with its table, over rows that machines write and people read.
 
@@ -58,6 +85,26 @@ class BigTableAdmin(_ModelAdmin):
 
     class Media:
         css = {"all": ["djtaskq/djtaskq.css"]}
+
+    def listed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """What the list reads of its rows: leave out the columns that may be large."""
+        return queryset
+
+    def search(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:  # noqa: ARG002  for those that search
+        """The rows that a search finds, by an index."""
+        return queryset
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002  Django's signature
+        return _ListedColumns
+
+    def get_search_results(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[Any],
+        search_term: str,
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        return (self.search(queryset, term) if term else queryset), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

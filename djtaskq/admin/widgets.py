@@ -42,6 +42,7 @@ _LOOKS = {
 _OTHER = Look("running", "◆")
 
 DASH = "–"
+SHORT_ID = 13
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3_600, 86_400, 31_557_600
 
@@ -133,6 +134,20 @@ def pretty_json(value: Any) -> SafeString | str:
         except ValueError:
             return block(value)
     return block(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def stacked(first: str, second: str) -> SafeString:
+    """A fact with a lesser one below it, in one column of a list."""
+    return format_html("{}<br>{}", first, muted(second)) if second else format_html("{}", first)
+
+
+def named_task(name: str | None, task_id: str) -> SafeString:
+    """A task in a list: its name, and the first part of its id with the whole of it on hover."""
+    short = task_id if len(task_id) <= SHORT_ID else f"{task_id[: SHORT_ID - 1]}…"
+    shown = name or muted(_("no name"))
+    return format_html(
+        '{}<br><span class="djtaskq-muted djtaskq-number" title="{}">{}</span>', shown, task_id, short
+    )
 
 
 def muted(text: str) -> SafeString:

@@ -45,7 +45,7 @@ class PeriodicTaskAdmin(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # djan
     inlines = (RunPolicyInline,)
     autocomplete_fields = _SCHEDULES
     date_hierarchy = None
-    list_display = ("name", "enabled", "schedule_in_words", "next_run_at", "last_outcome")
+    list_display = ("name_and_schedule", "enabled", "next_run_at", "last_outcome")
     list_filter = ("enabled", "one_off")
     list_per_page = 50
     paginator = CappedPaginator
@@ -93,9 +93,9 @@ class PeriodicTaskAdmin(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # djan
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
-        self._shown = runs_by_key(task.last_run for task in changelist.result_list)
+        shown = runs_by_key(task.last_run for task in changelist.result_list)
         for task in changelist.result_list:
-            task.past_run = self._shown.get(task.last_run)
+            task.past_run = shown.get(task.last_run)
         return changelist
 
     def save_model(self, request: HttpRequest, obj: PeriodicTask, form: Any, change: bool) -> None:  # noqa: FBT001  Django's signature
@@ -108,9 +108,9 @@ class PeriodicTaskAdmin(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # djan
                 % obj.task,
             )
 
-    @admin.display(description=gettext_lazy("schedule"))
-    def schedule_in_words(self, task: PeriodicTask) -> str:
-        return str(task.scheduler or widgets.DASH)
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def name_and_schedule(self, task: PeriodicTask) -> SafeString:
+        return widgets.stacked(task.name, str(task.scheduler or ""))
 
     @admin.display(description=gettext_lazy("next run"), ordering="next_run__run_at")
     def next_run_at(self, task: PeriodicTask) -> SafeString | str:
