@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -11,8 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from djtaskq.admin import widgets
-from djtaskq.admin.lists import BigTableAdmin
+from djtaskq.admin import lists, widgets
 from djtaskq.outcomes import outcomes_of
 from djtaskq_monitor import queries
 from djtaskq_monitor.models import TASK_STATES, CameraState, TaskState, WorkerState
@@ -22,26 +20,12 @@ _TIMELINE_ROW = (
 )
 
 
-class StateFilter(admin.SimpleListFilter):
-    """States that are known beforehand: to ask the table for its own would read all of it."""
-
-    title = _("state")
+class StateFilter(lists.StateFilter):
     parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        # A custom state comes by a link, and must be seen to be filtered by.
-        return [(state, state) for state in dict.fromkeys([*TASK_STATES, self.value()]) if state]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        return queryset.filter(state=self.value()) if self.value() else queryset
+    states = TASK_STATES
 
 
-class _ListedColumns(ChangeList):
-    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        return queries.listed(super().get_queryset(*args, **kwargs))
-
-
-class MonitorAdmin(BigTableAdmin):
+class MonitorAdmin(lists.BigTableAdmin):
     """A list that says so when no camera writes what it shows."""
 
     change_list_template = "djtaskq_monitor/change_list.html"
@@ -55,7 +39,8 @@ class MonitorAdmin(BigTableAdmin):
 
 @admin.register(TaskState)
 class TaskStateAdmin(MonitorAdmin):
-    list_display = ("task", "badge", "worker_name", "queue", "received_at", "took", "last_event")
+    list_display = ("badge", "task", "where", "last_event", "took")
+    list_display_links = ("task",)
     list_filter = (StateFilter, ("tstamp", admin.DateFieldListFilter))
     sortable_by = ("last_event",)
     search_help_text = _("The beginning of a task id, or the whole name of a task")
@@ -77,22 +62,15 @@ class TaskStateAdmin(MonitorAdmin):
         ),
     )
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
-        return _ListedColumns
+    def listed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queries.listed(queryset)
 
-    def get_search_results(
-        self,
-        request: HttpRequest,  # noqa: ARG002
-        queryset: QuerySet[Any],
-        search_term: str,
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        return (queries.search(queryset, term) if term else queryset), False
+    def search(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        return queries.search(queryset, term)
 
     @admin.display(description=_("task"))
     def task(self, row: TaskState) -> SafeString:
-        name = row.name or widgets.muted(str(_("name not known yet")))
-        return format_html("{}<br>{}", name, widgets.muted(row.task_id))
+        return widgets.named_task(row.name, row.task_id)
 
     @admin.display(description=_("state"))
     def badge(self, row: TaskState) -> SafeString:
@@ -102,9 +80,9 @@ class TaskStateAdmin(MonitorAdmin):
     def worker_name(self, row: TaskState) -> str:
         return row.worker_id or widgets.DASH
 
-    @admin.display(description=_("received"))
-    def received_at(self, row: TaskState) -> str:
-        return widgets.when(row.received)
+    @admin.display(description=_("worker, queue"))
+    def where(self, row: TaskState) -> SafeString:
+        return widgets.stacked(row.worker_id or widgets.DASH, row.queue or "")
 
     @admin.display(description=_("last event"), ordering="tstamp")
     def last_event(self, row: TaskState) -> str:
@@ -227,7 +205,7 @@ class WorkerStateAdmin(MonitorAdmin):
 
 
 @admin.register(CameraState)
-class CameraStateAdmin(BigTableAdmin):
+class CameraStateAdmin(lists.BigTableAdmin):
     list_display = (
         "host",
         "pid",

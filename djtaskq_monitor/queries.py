@@ -67,7 +67,7 @@ def _outcome(row: TaskState) -> Outcome:
         finished=row.finished,
         runtime=row.runtime,
         error=(row.exception or "") if row.state == states.FAILURE else "",
-        links=(Link(label=_("events"), url=url),) if url else (),
+        links=(Link(label=_("task state"), url=url),) if url else (),
     )
 
 
