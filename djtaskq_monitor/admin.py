@@ -39,7 +39,7 @@ class MonitorAdmin(lists.BigTableAdmin):
 
 @admin.register(TaskState)
 class TaskStateAdmin(MonitorAdmin):
-    list_display = ("badge", "task", "where", "last_event", "took")
+    list_display = ("badge", "task", "where", "last_event")
     list_display_links = ("task",)
     list_filter = (StateFilter, ("tstamp", admin.DateFieldListFilter))
     sortable_by = ("last_event",)
@@ -85,8 +85,8 @@ class TaskStateAdmin(MonitorAdmin):
         return widgets.stacked(row.worker_id or widgets.DASH, row.queue or "")
 
     @admin.display(description=_("last event"), ordering="tstamp")
-    def last_event(self, row: TaskState) -> str:
-        return widgets.when(row.tstamp)
+    def last_event(self, row: TaskState) -> SafeString:
+        return widgets.ended(row.tstamp, row.runtime)
 
     @admin.display(description=_("runtime"))
     def took(self, row: TaskState) -> str:

@@ -32,10 +32,10 @@ class StateFilter(lists.StateFilter):
 class TaskResultAdmin(lists.BigTableAdmin):
     """Task results: what ran, how it ended, where and how long."""
 
-    list_display = ("state", "task", "worker", "done", "took")
+    list_display = ("state", "task", "worker", "ended")
     list_display_links = ("task",)
     list_filter = (StateFilter, ("date_done", admin.DateFieldListFilter))
-    sortable_by = ("done",)
+    sortable_by = ("ended",)
     search_fields = ("task_id",)
     search_help_text = _("The beginning of a task id, or the whole name of a task")
     empty_page = "djtaskq_results/no_results.html"
@@ -78,6 +78,10 @@ class TaskResultAdmin(lists.BigTableAdmin):
         return widgets.exactly(row.date_started)
 
     @admin.display(description=_("last change"), ordering="date_done")
+    def ended(self, row: Any) -> SafeString:
+        return widgets.ended(row.date_done, queries.runtime(row))
+
+    @admin.display(description=_("last change"))
     def done(self, row: Any) -> str:
         return widgets.when(row.date_done)
 

@@ -150,6 +150,11 @@ def named_task(name: str | None, task_id: str) -> SafeString:
     )
 
 
+def ended(at: dt.datetime | None, seconds: float | None) -> SafeString:
+    """When something happened last, and below it how long the task ran, if that is known."""
+    return stacked(when(at), _("ran %s") % duration(seconds) if seconds is not None else "")
+
+
 def muted(text: str) -> SafeString:
     """A remark beside the facts."""
     return format_html('<span class="djtaskq-muted">{}</span>', text)

@@ -17,8 +17,8 @@ from djtaskq_beat.queries import PastRun, with_outcomes
 class TaskRunAdmin(BigTableAdmin):
     """The history of all schedules: what became of each slot."""
 
-    list_display = ("name", "due", "state_shown", "late", "trigger", "outcome", "links")
-    list_display_links = ("name",)
+    list_display = ("state_shown", "schedule", "late", "outcome", "links")
+    list_display_links = ("schedule",)
     list_filter = ("state", "trigger")
     ordering = ("-id",)
     fields = (
@@ -54,6 +54,10 @@ class TaskRunAdmin(BigTableAdmin):
             if _is_list(request)
             else super().get_queryset(request)
         )
+
+    @admin.display(description=_("schedule, due"))
+    def schedule(self, run: TaskRun) -> SafeString:
+        return widgets.stacked(run.name, widgets.exactly(run.slot))
 
     @admin.display(description=_("due"))
     def due(self, run: TaskRun) -> str:
