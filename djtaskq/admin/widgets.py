@@ -42,6 +42,7 @@ _LOOKS = {
 _OTHER = Look("running", "◆")
 
 DASH = "–"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 SHORT_ID = 13
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3_600, 86_400, 31_557_600
@@ -107,18 +108,18 @@ def duration(seconds: float | None) -> str:
     if seconds < 0:
         return f"-{duration(-seconds)}"
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+        return f"{seconds * 1000:.0f}{NO_BREAK}ms"
     if seconds < 10:  # noqa: PLR2004  below it, hundredths still tell something
-        return f"{seconds:.2f} s"
+        return f"{seconds:.2f}{NO_BREAK}s"
     left = round(seconds)
     parts = []
     for size, unit in _UNITS:
         count, left = divmod(left, size)
         if count:
-            parts.append(f"{count} {unit}")
+            parts.append(f"{count}{NO_BREAK}{unit}")
         elif parts:
             break
-    return " ".join(parts[:2])
+    return NO_BREAK.join(parts[:2])
 
 
 def block(text: str) -> SafeString | str:

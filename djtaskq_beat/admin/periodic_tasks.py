@@ -201,7 +201,7 @@ def _shown(runs: Sequence[PastRun]) -> list[dict[str, Any]]:
 def links_of(past: PastRun) -> SafeString:
     """Links to the result and the state of the task, from whoever knows it."""
     found = past.outcome.links if past.outcome is not None else ()
-    return format_html_join(" ", '<a href="{}">{}</a>', ((link.url, link.label) for link in found))
+    return format_html_join(" · ", '<a href="{}">{}</a>', ((link.url, link.label) for link in found))
 
 
 def _wrong_scheduler() -> bool:

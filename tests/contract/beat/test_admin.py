@@ -135,7 +135,7 @@ def test_the_last_runs_show_their_outcome_and_link_to_it(
     outcomes.register("test", lambda ids: {task_id: found} if task_id in ids else {})
     page = browser.get(reverse(CHANGE, args=[task.pk])).content.decode()
     assert "FAILURE" in page
-    assert "1.50 s" in page
+    assert "1.50\N{NO-BREAK SPACE}s" in page
     assert "&lt;b&gt;" in page
     assert '<a href="/r/1">Result</a>' in page
     listed = browser.get(reverse(LIST)).content.decode()

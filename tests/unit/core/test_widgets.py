@@ -26,7 +26,7 @@ NOW = dt.datetime(2026, 11, 1, 12, 0, tzinfo=dt.UTC)
     ],
 )
 def test_a_duration_has_at_most_two_units(seconds, text):
-    assert widgets.duration(seconds) == text
+    assert widgets.duration(seconds) == text.replace(" ", widgets.NO_BREAK)
 
 
 @pytest.mark.parametrize(
