@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, connections, router
 from django_celery_beat import schedulers as theirs
 
 from djtaskq.conf import conf
-from djtaskq.db.retry import Cause, cause
+from djtaskq.db.retry import Cause, cause, discard
 from djtaskq_beat.declared import declare, default_entries
 from djtaskq_beat.dispatcher import Dispatcher
 from djtaskq_beat.errors import Unschedulable
@@ -122,7 +122,7 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
         dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is not None:
             dispatcher.close()
-            connections[dispatcher.using].close()
+            discard(dispatcher.using)
 
     def _engine(self) -> Dispatcher:
         # Made at the first tick: in `worker -B` that is in the process that will use it.
@@ -152,7 +152,7 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
         why = cause(error)
         if why is Cause.CONFLICT:
             return _CONFLICT_SECONDS
-        connections[_database()].close()
+        discard(_database())
         if str(why or error) != self._said:
             what = why.value if why else "database error"
             logger.error("beat: %s: %s. It is tried again.", what, str(error).strip())

@@ -27,7 +27,9 @@ class DatabaseBackend(ChordBackend):
     supports_failure_expires = True
     persistent = True
 
-    # Writing.
+    def as_uri(self, include_password: bool = False) -> str:  # noqa: ARG002, FBT001, FBT002  Celery's signature
+        """What a worker's banner says of its results: there is no address, and nothing to hide."""
+        return "djtaskq"
 
     def _store_result(
         self,
@@ -96,8 +98,6 @@ class DatabaseBackend(ChordBackend):
             return None
         return value if isinstance(value, dt.timedelta) else dt.timedelta(seconds=float(value))
 
-    # Reading.
-
     def _get_task_meta_for(self, task_id: Any, *, seconds: float | None = None) -> Meta:
         row = store.load(task_id, seconds=seconds)
         if row is None:
@@ -117,8 +117,6 @@ class DatabaseBackend(ChordBackend):
             "date_done": row["date_done"],
             "result": result_from_tuple(members, app=self.app) if members else None,
         }
-
-    # Waiting.
 
     def wait_for(
         self,

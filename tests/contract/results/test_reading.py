@@ -205,3 +205,7 @@ def test_chords_that_never_ended_expire(app, backend):
     backend.cleanup()
     assert not Chord.objects.exists()
     assert not ChordCounter.objects.exists()
+
+
+def test_a_worker_s_banner_says_where_results_go(backend):
+    assert backend.as_uri() == "djtaskq"
