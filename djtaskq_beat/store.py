@@ -7,14 +7,17 @@ from collections.abc import Iterator, Sequence
 from django_celery_beat.models import PeriodicTask
 
 from djtaskq.db.claims import claim, writing
-from djtaskq.db.upsert import Incoming, upsert
+from djtaskq.db.upsert import Incoming, Upsert
 from djtaskq_beat.message import Message, task_id_of
 from djtaskq_beat.models import NextRun, TaskRun
 from djtaskq_beat.rows import read
 from djtaskq_beat.steps import Step, look_at
 
 MOST = 500
+# A run that is there stays as it is: to assign it its own key changes nothing.
+_RUNS = Upsert(TaskRun, key=["periodic_task", "slot"], assign={"slot": Incoming("slot")})
 _MOVED = ("slot", "run_at", "anchor", "last_slot", "changed_at", "planned_from", "error")
+_MOVES = Upsert(NextRun, key=["periodic_task"], assign={name: Incoming(name) for name in _MOVED})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def claim_due(claimer: Claimer, most: int = MOST) -> Batch:
         steps = [look_at(known, rows[known.pk], now) for known in due if known.pk in rows]
         steps = _ending(steps, claimer.using)
         runs = _record(steps, now, claimer)
-        _move_on(steps, claimer.using)
+        _MOVES.write([step.known for step in steps], using=claimer.using)
         _forget([known.pk for known in due if known.pk not in rows], claimer.using)
     return Batch(
         runs=runs,
@@ -88,13 +91,7 @@ def _record(steps: Sequence[Step], now: dt.datetime, claimer: Claimer) -> list[R
     records = [record for step in steps for record in _records(step, now, claimer)]
     if not records:
         return []
-    upsert(
-        TaskRun,
-        records,
-        key=["periodic_task", "slot"],
-        assign={"slot": Incoming("slot")},
-        using=claimer.using,
-    )
+    _RUNS.write(records, using=claimer.using)
     ours = TaskRun.objects.using(claimer.using).filter(
         periodic_task__in={record.periodic_task_id for record in records},
         slot__in={record.slot for record in records},
@@ -133,16 +130,6 @@ def _records(step: Step, now: dt.datetime, claimer: Claimer) -> Iterator[TaskRun
             retry_at=now + claimer.grace,
             **common,
         )
-
-
-def _move_on(steps: Sequence[Step], using: str) -> None:
-    upsert(
-        NextRun,
-        [step.known for step in steps],
-        key=["periodic_task"],
-        assign={name: Incoming(name) for name in _MOVED},
-        using=using,
-    )
 
 
 def _forget(pks: Sequence[int], using: str) -> None:

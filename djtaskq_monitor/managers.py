@@ -10,7 +10,7 @@ from django.db import models, router
 from django.utils import timezone
 
 from djtaskq.db.fields import from_microseconds
-from djtaskq.db.upsert import Incoming, upsert
+from djtaskq.db.upsert import Incoming, Upsert
 from djtaskq_monitor.recording import given
 from djtaskq_monitor.recording.assignments import assignments
 from djtaskq_monitor.recording.events import Change
@@ -107,15 +107,15 @@ def _written_to(rows: models.QuerySet[Any]) -> str:
 
 
 def _merge(model: type[models.Model], rules: Rules, changes: Iterable[Change], using: str) -> None:
-    rows = [_instance(model, change) for change in changes]
-    upsert(model, rows, key=[rules.key], assign=_assign(model, rules.key), using=using)
+    _upsert(model, rules.key).write([_instance(model, change) for change in changes], using=using)
 
 
 @functools.cache
-def _assign(model: type[models.Model], key: str) -> dict[str, Any]:
+def _upsert(model: type[models.Model], key: str) -> Upsert:
     if key == TASK.key:
-        return assignments(TASK, model)
-    return assignments(WORKER, model) | {"last_update": Incoming("last_update")}
+        return Upsert(model, key=[key], assign=assignments(TASK, model))
+    assign = assignments(WORKER, model) | {"last_update": Incoming("last_update")}
+    return Upsert(model, key=[key], assign=assign)
 
 
 def _instance(model: type[models.Model], change: Change) -> models.Model:

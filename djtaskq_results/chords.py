@@ -23,7 +23,7 @@ from django_celery_results.models import ChordCounter  # type: ignore[attr-defin
 
 from djtaskq.db.claims import writing
 from djtaskq.db.clock import now
-from djtaskq.db.upsert import Incoming, upsert
+from djtaskq.db.upsert import Incoming, Upsert
 from djtaskq_results.content import Content
 from djtaskq_results.database import reading_from, writing_to
 from djtaskq_results.models import Chord, ChordPart
@@ -38,6 +38,21 @@ ANNOUNCED = -2
 
 # How long the finisher has to read the results and send the body, before another one may.
 LEASE = dt.timedelta(seconds=60)
+
+
+_COUNTERS = Upsert(
+    ChordCounter,
+    key=["group_id"],
+    assign={name: Incoming(name) for name in ("sub_tasks", "count")},
+)
+_CHORDS = Upsert(
+    Chord,
+    key=["group_id"],
+    assign={
+        name: Incoming(name)
+        for name in ("content_type", "content_encoding", "body", "created_at", "claimed_until")
+    },
+)
 
 
 class Counted(enum.Enum):
@@ -74,8 +89,8 @@ def begin(group_id: str, header: Sequence[Any] | None, size: int | None, body: C
                 sub_tasks=json.dumps(header or []),
                 count=OPEN if size is None else size,
             )
-            _put(counter, ("sub_tasks", "count"), using)
-            _put(_chord(group_id, body), _CHORD_COLUMNS, using)
+            _COUNTERS.write([counter], using=using)
+            _CHORDS.write([_chord(group_id, body)], using=using)
 
     writing_to(ChordCounter, work)
 
@@ -181,14 +196,6 @@ def begun_before(age: dt.timedelta, limit: int) -> list[str]:
             .values_list("group_id", flat=True)[:limit]
         ),
     )
-
-
-_CHORD_COLUMNS = ("content_type", "content_encoding", "body", "created_at", "claimed_until")
-
-
-def _put(row: Any, columns: Sequence[str], using: str) -> None:
-    assign = {column: Incoming(column) for column in columns}
-    upsert(type(row), [row], key=["group_id"], assign=assign, using=using)
 
 
 def _chord(group_id: str, body: Content | None) -> Chord:

@@ -119,20 +119,6 @@ class Upsert:
         return found
 
 
-def upsert(
-    model: type[models.Model],
-    rows: Sequence[models.Model],
-    *,
-    key: Sequence[str],
-    assign: Mapping[str, Any],
-    guard: Q | Expression | None = None,
-    stable: Collection[str] = (),
-    using: str,
-) -> None:
-    """Write `rows` with an `Upsert` that is used this once."""
-    Upsert(model, key=key, assign=assign, guard=guard, stable=stable).write(rows, using=using)
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Statement:
     """The SQL around the values: `head` VALUES … `tail`, whose parameters are `params`."""

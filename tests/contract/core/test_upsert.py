@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django.test.utils import CaptureQueriesContext
 
 from djtaskq.db.features import features
-from djtaskq.db.upsert import MOST_ROWS, AmbiguousRows, EntangledAssignments, Incoming, upsert
+from djtaskq.db.upsert import MOST_ROWS, AmbiguousRows, EntangledAssignments, Incoming, Upsert
 from tests.models import Note
 
 MERGE = {
@@ -20,7 +20,7 @@ OPEN = Q(state="open")
 
 
 def write(using, *rows, assign=MERGE, guard=OPEN):
-    upsert(Note, rows, key=["key"], assign=assign, guard=guard, using=using)
+    Upsert(Note, key=["key"], assign=assign, guard=guard).write(rows, using=using)
 
 
 def stored(key="a"):
