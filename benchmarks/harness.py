@@ -22,10 +22,14 @@ def arguments(description: str) -> argparse.Namespace:
 
 
 @contextmanager
-def database(name: str) -> Iterator[str]:
-    """A migrated, empty database on a server of this run; gives the alias that all ORM traffic goes to."""
+def database(name: str, broker: str = "") -> Iterator[tuple[str, str]]:
+    """A migrated, empty database and a broker, on servers of this run.
+
+    Gives the alias that all ORM traffic goes to, and the broker's URL.
+    """
     fleet = Fleet()
     try:
+        url = fleet.use(broker).url if broker else "memory://"
         if name != "sqlite":
             os.environ[f"DJTASKQ_TEST_{name.upper()}"] = f"{fleet.use(name).url}/djtaskq_benchmark"
         else:
@@ -33,7 +37,7 @@ def database(name: str) -> Iterator[str]:
         os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
         os.environ["DJTASKQ_TEST_DATABASE"] = ALIASES[name]
         _create(ALIASES[name])
-        yield ALIASES[name]
+        yield ALIASES[name], url
     finally:
         fleet.close()
 
@@ -47,14 +51,20 @@ def _create(alias: str) -> None:
     connections[alias].creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
 
 
-def compare(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of one round for each contender.
+def compare(
+    contenders: Mapping[str, Callable[[], object]],
+    rounds: int,
+    prepare: Mapping[str, Callable[[], object]] | None = None,
+) -> dict[str, float]:
+    """Median seconds of one round for each contender, without what `prepare` does before each.
 
     They take turns, so that what else the machine does meets all of them; the first round warms up.
     """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds + 1):
         for name, work in contenders.items():
+            if prepare and name in prepare:
+                prepare[name]()
             start = time.perf_counter()
             work()
             if turn:

@@ -17,7 +17,7 @@ WHERE t.status <> 'SUCCESS'
 
 def main() -> None:
     options = harness.arguments(__doc__)
-    with harness.database(options.database) as alias:
+    with harness.database(options.database) as (alias, _):
         contenders = _contenders(alias, options.size)
         medians = harness.compare(contenders, options.rounds)
     harness.report(f"STARTED and SUCCESS on {options.database}", medians, options.size, "tasks")
