@@ -8,7 +8,7 @@ from typing import Any
 from celery import Celery, schedules
 from celery.utils.log import get_logger
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import DataError, IntegrityError, models, transaction
 from django_celery_beat import models as theirs
 from django_celery_beat.clockedschedule import clocked
 from kombu.utils.json import dumps
@@ -26,6 +26,7 @@ _WRONG = (
     KeyError,
     AttributeError,
     OverflowError,
+    DataError,
     ValidationError,
     ImproperlyConfigured,
 )

@@ -106,6 +106,12 @@ def test_a_wrong_entry_is_logged_and_the_others_are_installed(wrong, app, databa
         assert "the entry wrong of beat_schedule cannot be installed" in caplog.text
 
 
+def test_a_name_that_is_too_long_keeps_no_other_entry_from_its_place(app, database):
+    entry = {"task": "add", "schedule": 60}
+    install(app, database, {"x" * 300: entry, "after it": entry})
+    assert PeriodicTask.objects.filter(name="after it").exists()
+
+
 def test_the_clean_up_is_installed_only_where_the_backend_needs_it(app):
     assert default_entries(app).keys() == {"celery.backend_cleanup"}
     app.conf.result_expires = None
