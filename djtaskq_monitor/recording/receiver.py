@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from celery.events.receiver import EventReceiver
-from kombu import Connection
+from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
 
 from djtaskq.conf import conf
@@ -18,6 +18,7 @@ from djtaskq_monitor.recording.silence import Silence
 
 # The stubs know of less than there is.
 _EventReceiver: Any = EventReceiver
+_Producer: Any = Producer
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.25
@@ -33,6 +34,13 @@ def queue_name(host: str) -> str:
     return f"djtaskq.{conf().MONITOR_QUEUE or host}"
 
 
+class _Once(_Producer):  # type: ignore[misc]  # see above
+    """Publishes once: a broker that is away is for the receiver to notice."""
+
+    def publish(self, *args: Any, **options: Any) -> Any:
+        return super().publish(*args, **{**options, "retry": False})
+
+
 class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
     """Takes events into a recorder, as they were sent, instead of handing them to `handlers`.
 
@@ -42,6 +50,7 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
 
     recorder: Recorder
     host: str
+    _told_through: tuple[Connection, Any]
 
     def __init__(self, channel: Any, *args: Any, **kwargs: Any) -> None:
         self._source: Connection = channel
@@ -152,15 +161,27 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
     ) -> None:
         super().on_consume_ready(connection, channel, consumers, wakeup=wakeup, **kwargs)
         if wakeup and conf().MONITOR_ENABLE_EVENTS:
-            self.app.control.broadcast("enable_events", connection=connection, channel=channel)
+            self._tell_workers(connection, channel)
+        self._told_through = connection, channel
         self.taking = True
 
     def on_iteration(self) -> None:
         hostnames = self._silence.to_be_told()
         if hostnames and conf().MONITOR_ENABLE_EVENTS:
             self.taking = False
-            self.app.control.broadcast("enable_events", destination=hostnames)
+            self._tell_workers(*self._told_through, hostnames)
         self.taking = True
+
+    def _tell_workers(self, connection: Connection, channel: Any, hostnames: list[str] | None = None) -> None:
+        """Have workers send events about their tasks; all of them, if none are named."""
+        # Celery's own broadcast would try again in silence, for ever, while nobody takes events.
+        self.app.control.mailbox(connection)._publish(  # noqa: SLF001  it alone takes a producer
+            "enable_events",
+            {},
+            destination=hostnames,
+            channel=channel,
+            producer=_Once(channel, auto_declare=False),
+        )
 
     def on_decode_error(self, message: Any, exc: BaseException) -> None:
         # Never acknowledged: the consumer is without acknowledgements, and AMQP closes the channel for one.

@@ -5,9 +5,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from celery import Celery
 from django.db import router, transaction
 
 from djtaskq_monitor.models import CameraState, TaskState, WorkerState
+from djtaskq_monitor.recording.receiver import Receiver
+from djtaskq_monitor.recording.recorder import Recorder
 from tests.waiting import eventually
 
 APP_NAME = "tests.integration.monitor.monitorapp"
@@ -105,6 +108,20 @@ def test_a_camera_comes_back_after_its_broker_did(clusters, seen, name, request)
     sent = cluster.send("add", 1, 1)
     seen(SUCCESS=[sent], timeout=60)
     assert camera.stop() == 0
+
+
+def test_telling_workers_to_send_events_does_not_wait_for_a_broker_that_is_away(redis_server):
+    app = Celery(broker=redis_server.url)
+    receiver_class = app.subclass_with_self(
+        Receiver, reverse="events.Receiver", recorder=Recorder(1_000), host="test"
+    )
+    with app.connection_for_read() as connection:
+        channel = connection.default_channel
+        receiver = receiver_class(connection)
+        receiver._tell_workers(connection, channel)
+        redis_server.stop()
+        with pytest.raises(connection.connection_errors):
+            receiver._tell_workers(connection, channel)
 
 
 @pytest.mark.parametrize("database", ["default"], indirect=True)
