@@ -47,6 +47,11 @@ def register(name: str, reader: Reader, *, order: int = 100) -> None:
     _readers[name] = (order, reader)
 
 
+def anybody_knows() -> bool:
+    """Whether there is any reader: without one, no task is ever known to have ended."""
+    return bool(_readers)
+
+
 def outcomes_of(task_ids: Iterable[str]) -> dict[str, Outcome]:
     """What is known of these tasks, by task id; a task that nobody knows is missing."""
     wanted = list(dict.fromkeys(task_ids))

@@ -11,14 +11,15 @@ from django_celery_beat.models import PeriodicTask
 from djtaskq.db.claims import claim, writing
 from djtaskq.db.clock import DatabaseNow
 from djtaskq.db.text import storable
+from djtaskq.outcomes import anybody_knows
 from djtaskq_beat.errors import Unschedulable
 from djtaskq_beat.instants import last_run_at
 from djtaskq_beat.message import message_of
 from djtaskq_beat.models import TaskRun
-from djtaskq_beat.policies import superseded
+from djtaskq_beat.policies import delay, superseded
 from djtaskq_beat.querysets import from_now
 from djtaskq_beat.rows import Row, read
-from djtaskq_beat.store import MOST, Claimer, Run
+from djtaskq_beat.store import MOST, Claimer, Run, replaces
 from djtaskq_beat.timetable import policy, schedule_of
 
 
@@ -57,9 +58,13 @@ def take_over(claimer: Claimer, most: int = MOST) -> Taken:
 
 
 def stamp(using: str, runs: Sequence[Run]) -> None:
-    """Record that the runs are published; one statement."""
+    """Record that the runs are published, and have it asked how they end; one statement."""
     _unpublished(using, runs).update(
-        state=TaskRun.State.PUBLISHED, published_at=DatabaseNow(), retry_at=None, attempts=F("attempts") + 1
+        state=TaskRun.State.PUBLISHED,
+        published_at=DatabaseNow(),
+        retry_at=None,
+        attempts=F("attempts") + 1,
+        follow_at=DatabaseNow() if anybody_knows() else None,
     )
 
 
@@ -113,17 +118,18 @@ def _unpublished(using: str, runs: Sequence[Run]) -> QuerySet[TaskRun]:
 def _judged(record: TaskRun, row: Row | None, now: dt.datetime) -> Run | Refusal:
     if row is None:
         return Refusal(record, TaskRun.State.SKIPPED, "the periodic task was deleted")
+    rules = policy(row)
     try:
         message = message_of(row)
         late = record.trigger == TaskRun.Trigger.SCHEDULE and superseded(
             # Its own slot is on the grid, whatever the grid began with.
             schedule_of(row, record.slot),
             record.slot,
-            now,
-            policy(row),
+            now - delay(row.pk, rules.jitter),
+            rules,
         )
     except Unschedulable as error:
         return Refusal(record, TaskRun.State.SKIPPED, str(error))
     if late:
         return Refusal(record, TaskRun.State.MISSED, "it could not be published before a later slot passed")
-    return Run(record, message)
+    return Run(record, message, replaces(rules))

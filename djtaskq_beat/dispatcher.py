@@ -11,8 +11,10 @@ from django.db import DatabaseError, InterfaceError
 
 from djtaskq.conf import conf
 from djtaskq_beat import reconciliation
-from djtaskq_beat.afterwards import counts_of, mirror, put_off, refuse, stamp, take_over
+from djtaskq_beat.afterwards import Refusal, counts_of, mirror, put_off, refuse, stamp, take_over
+from djtaskq_beat.chores import Chore, Chores
 from djtaskq_beat.models import NextRun, TaskRun
+from djtaskq_beat.overlap import replaced_by, task_ids
 from djtaskq_beat.publisher import Outcome, Publisher, outcome_of
 from djtaskq_beat.reconciliation import reconcile
 from djtaskq_beat.store import Claimer, Run, claim_due
@@ -36,7 +38,7 @@ class Dispatcher:
         self._uncounted: Counter[int] = Counter()
         self._due_at = math.inf
         self._peeked_at = -math.inf
-        self._reconciled_at = -math.inf
+        self._chores = Chores([Chore(lambda: conf().BEAT_RECONCILE_SECONDS, self._reconcile)])
 
     def step(self) -> float:
         """Do what is to be done now; returns the seconds until there is more, 0 for at once.
@@ -45,6 +47,7 @@ class Dispatcher:
         """
         clock = time.monotonic()
         self._settle()
+        self._chores.do_one(idle=False)
         if clock < self._due_at or clock - self._peeked_at > _PEEK_SECONDS:
             forsaken = self._peek(clock)
             if forsaken and self.publisher.reachable():
@@ -54,8 +57,8 @@ class Dispatcher:
             if not self.publisher.reachable():
                 return math.inf
             return 0 if self._claim(clock) else _LOCKED_SECONDS
-        if clock - self._reconciled_at > conf().BEAT_RECONCILE_SECONDS:
-            self._reconcile(clock)
+        if self._chores.do_one(idle=True):
+            return 0
         return max(self._due_at - time.monotonic(), 0)
 
     def close(self) -> None:
@@ -95,10 +98,23 @@ class Dispatcher:
         if not runs:
             return
         self._unsettled = outcome_of(runs)
+        self._stop_replaced(runs)
         try:
             self.publisher.publish(self._unsettled)
         finally:  # on a signal, too: what went out is not to go out again
             self._settle()
+
+    def _stop_replaced(self, runs: Sequence[Run]) -> None:
+        """Stop what these take the place of: runs not yet published are given up, the others revoked."""
+        limits = {run.record.periodic_task_id: run.replaces for run in runs if run.replaces is not None}
+        if not limits:
+            return
+        records = [run.record for run in runs if run.record.periodic_task_id in limits]
+        stopped = replaced_by(records, limits, self.using)
+        refuse(
+            self.using, [Refusal(run, TaskRun.State.SKIPPED, "a later run took its place") for run in stopped]
+        )
+        self.publisher.revoke(task_ids(stopped))
 
     def _settle(self) -> None:
         """Record what became of the last batch; once more if the database was away when it was to be."""
@@ -118,9 +134,9 @@ class Dispatcher:
             left = mirror(self.using, self._uncounted, dt.datetime.now(dt.UTC))
             self._uncounted = Counter(left)
 
-    def _reconcile(self, clock: float) -> None:
+    def _reconcile(self) -> bool:
         found = reconcile(self.using)
-        # More than it takes at once, as on the first day over a full table: it goes on at the next step.
-        self._reconciled_at = clock if found < reconciliation.MOST else -math.inf
         if found:
-            self._due_at = clock
+            self._due_at = -math.inf
+        # More than it takes at once, as on the first day over a full table.
+        return found >= reconciliation.MOST

@@ -1,13 +1,13 @@
 """What to do with the slots that passed: pure arithmetic, bounded however long the gap was.
 
-A policy takes part in one of two questions. `catch_up` answers which of the slots that are due are to run.
-A policy that delays a run (jitter) belongs to `wake`; one that looks at the run before it (overlap) to the
-store, which knows that run.
+`decide` answers which of the slots that are due are to run; `delay` how long after its slot a run goes out.
+Overlap needs to know the run before, and is judged where that is known.
 """
 
 import dataclasses
 import datetime as dt
 import enum
+import hashlib
 
 from djtaskq_beat.occurrences import Occurrences
 
@@ -26,27 +26,47 @@ class CatchUp(enum.StrEnum):
     SKIP = "skip"
 
 
+class Overlap(enum.StrEnum):
+    """What to do at a slot while the run before it has not ended."""
+
+    ALLOW = "allow"
+    SKIP = "skip"
+    REPLACE = "replace"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How one periodic task makes up for slots that passed.
+    """How one periodic task runs where its schedule alone does not say.
 
-    `latest`: the last one, which is what django-celery-beat does. `all`: each, but at most the last `limit`.
-    `skip`: none, unless it is on time. A slot that is more than `window` old runs in no case. Slots of the
-    last two seconds are none that were missed: they run by every policy.
+    Of the slots that passed, `catch_up` runs by `latest` the last one, which is what django-celery-beat does;
+    by `all` each, but at most the last `limit`; by `skip` none, unless it is on time. A slot more than
+    `window` old runs in no case. Slots of the last two seconds were not missed: they run by every policy.
+
+    `overlap`: what a run that has not ended does to the next one; after `overlap_limit` without a word it
+    counts as ended. `jitter`: each run goes out up to this long after its slot. Until `paused_until` slots
+    are skipped.
     """
 
     catch_up: CatchUp = CatchUp.LATEST
     limit: int = 100
     window: dt.timedelta | None = None
+    overlap: Overlap = Overlap.ALLOW
+    overlap_limit: dt.timedelta = dt.timedelta(hours=1)
+    jitter: dt.timedelta = dt.timedelta()
+    paused_until: dt.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Missed:
-    """The slots from `first` to `through` do not run: one record, since there may be millions."""
+    """The slots from `first` to `through` do not run: one record, since there may be millions.
+
+    `skipped` where that was somebody's choice (a pause, an overlap) and nothing went wrong.
+    """
 
     first: dt.datetime
     through: dt.datetime
     reason: str
+    skipped: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,6 +105,19 @@ def reason_against(slot: dt.datetime, now: dt.datetime, policy: Policy) -> str:
     if policy.catch_up is CatchUp.SKIP and late > ON_TIME:
         return "late, and the policy is to skip what is late"
     return ""
+
+
+def delay(key: int, jitter: dt.timedelta) -> dt.timedelta:
+    """How long after each slot the schedule `key` runs: from nothing up to `jitter`, in whole milliseconds.
+
+    The same at every slot, so that the time from run to run stays that of the schedule; and spread evenly
+    over the schedules, since it comes from a hash of the key.
+    """
+    milliseconds = jitter // dt.timedelta(milliseconds=1)
+    if milliseconds <= 0:
+        return dt.timedelta()
+    drawn = int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:8])
+    return dt.timedelta(milliseconds=drawn % (milliseconds + 1))
 
 
 def superseded(schedule: Occurrences, slot: dt.datetime, now: dt.datetime, policy: Policy) -> bool:

@@ -78,6 +78,15 @@ class Publisher:
                 outcome.unsendable.append(run)
             outcome.waiting.pop(0)
 
+    def revoke(self, task_ids: Sequence[str]) -> None:
+        """Have workers stop these tasks, or not begin them; where the broker is away, they go on."""
+        if not task_ids or not self.reachable():
+            return
+        try:
+            self._app.control.revoke(list(task_ids), terminate=True, connection=self._connection)
+        except self._connection_errors() as error:
+            self._fail(error, pause=False)
+
     def close(self) -> None:
         connection, self._connection, self._producer = self._connection, None, None
         if connection is not None:

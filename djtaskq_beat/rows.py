@@ -79,6 +79,10 @@ class Row:
     run_policy_catch_up: str | None
     run_policy_catch_up_limit: int | None
     run_policy_catch_up_window: int | None
+    run_policy_overlap: str | None
+    run_policy_overlap_limit: int | None
+    run_policy_jitter: int | None
+    run_policy_paused_until: dt.datetime | None
     fingerprint: str
 
 

@@ -10,22 +10,28 @@ from djtaskq.db.claims import claim, writing
 from djtaskq.db.upsert import Incoming, Upsert
 from djtaskq_beat.message import Message, task_id_of
 from djtaskq_beat.models import NextRun, TaskRun
+from djtaskq_beat.overlap import yield_to_running
+from djtaskq_beat.policies import Overlap, Policy
 from djtaskq_beat.rows import read
 from djtaskq_beat.steps import Step, look_at
 
 MOST = 500
 # A run that is there stays as it is: to assign it its own key changes nothing.
 _RUNS = Upsert(TaskRun, key=["periodic_task", "slot"], assign={"slot": Incoming("slot")})
-_MOVED = ("slot", "run_at", "anchor", "last_slot", "changed_at", "planned_from", "error")
+_MOVED = ("slot", "run_at", "held_until", "anchor", "last_slot", "changed_at", "planned_from", "error")
 _MOVES = Upsert(NextRun, key=["periodic_task"], assign={name: Incoming(name) for name in _MOVED})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """A claimed run and the message to publish for it."""
+    """A claimed run and the message to publish for it.
+
+    Runs before it that were claimed no longer ago than `replaces` and have not ended are stopped first.
+    """
 
     record: TaskRun
     message: Message
+    replaces: dt.timedelta | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ def claim_due(claimer: Claimer, most: int = MOST) -> Batch:
         now: dt.datetime = due[0].now  # type: ignore[attr-defined]  # an annotation
         rows = read(claimer.using, [known.pk for known in due])
         steps = [look_at(known, rows[known.pk], now) for known in due if known.pk in rows]
+        yield_to_running(steps, now, claimer.using)
         steps = _ending(steps, claimer.using)
         runs = _record(steps, now, claimer)
         _MOVES.write([step.known for step in steps], using=claimer.using)
@@ -99,12 +106,18 @@ def _record(steps: Sequence[Step], now: dt.datetime, claimer: Claimer) -> list[R
         claimed_at=now,
         claimed_by=claimer.name,
     )
-    messages = {step.row.pk: step.message for step in steps}
-    return [
-        Run(record, message)
-        for record in ours
-        if (message := messages.get(record.periodic_task_id)) is not None
-    ]
+    steps_by_key = {step.row.pk: step for step in steps}
+    return [_run(record, steps_by_key[record.periodic_task_id]) for record in ours]
+
+
+def _run(record: TaskRun, step: Step) -> Run:
+    if step.message is None:
+        raise AssertionError("a step that runs has a message")
+    return Run(record, step.message, replaces(step.policy))
+
+
+def replaces(policy: Policy) -> dt.timedelta | None:
+    return policy.overlap_limit if policy.overlap is Overlap.REPLACE else None
 
 
 def _records(step: Step, now: dt.datetime, claimer: Claimer) -> Iterator[TaskRun]:
@@ -118,13 +131,14 @@ def _records(step: Step, now: dt.datetime, claimer: Claimer) -> Iterator[TaskRun
         yield TaskRun(
             slot=missed.first,
             through=missed.through if missed.through > missed.first else None,
-            state=TaskRun.State.MISSED,
+            state=TaskRun.State.SKIPPED if missed.skipped else TaskRun.State.MISSED,
             reason=missed.reason,
             **common,
         )
     for slot in step.decision.run:
         yield TaskRun(
             slot=slot,
+            due_at=slot + step.delay if step.delay else None,
             state=TaskRun.State.CLAIMED,
             task_id=task_id_of(step.row.pk, slot),
             retry_at=now + claimer.grace,

@@ -5,14 +5,14 @@ import datetime as dt
 
 from djtaskq_beat.errors import NoSchedule, SeveralSchedules
 from djtaskq_beat.instants import aware, ran_at
-from djtaskq_beat.models import NextRun, policy_of
+from djtaskq_beat.models import NextRun
 from djtaskq_beat.occurrences import Occurrences
 from djtaskq_beat.occurrences.bounded import Bounded
 from djtaskq_beat.occurrences.clocked import Clocked
 from djtaskq_beat.occurrences.crontab import Crontab
 from djtaskq_beat.occurrences.interval import Interval
 from djtaskq_beat.occurrences.solar import Solar
-from djtaskq_beat.policies import Policy
+from djtaskq_beat.policies import CatchUp, Overlap, Policy
 from djtaskq_beat.rows import Row
 
 KINDS = ("interval", "crontab", "solar", "clocked")
@@ -55,7 +55,19 @@ def schedule_of(row: Row, anchor: dt.datetime) -> Occurrences:
 
 
 def policy(row: Row) -> Policy:
-    return policy_of(row.run_policy_catch_up, row.run_policy_catch_up_limit, row.run_policy_catch_up_window)
+    """What the row's `RunPolicy` says; the defaults where it has none."""
+    if row.run_policy_catch_up is None:
+        return Policy()
+    window = row.run_policy_catch_up_window
+    return Policy(
+        catch_up=CatchUp(row.run_policy_catch_up),
+        limit=row.run_policy_catch_up_limit or 1,
+        window=None if window is None else dt.timedelta(seconds=window),
+        overlap=Overlap(row.run_policy_overlap or Overlap.ALLOW),
+        overlap_limit=dt.timedelta(seconds=row.run_policy_overlap_limit or 1),
+        jitter=dt.timedelta(seconds=row.run_policy_jitter or 0),
+        paused_until=row.run_policy_paused_until,
+    )
 
 
 def ran_before(row: Row, known: NextRun) -> bool:

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -70,6 +71,9 @@ class InstantField(_Field):
             return value
         instant = self.to_python(value)
         return None if instant is None else to_microseconds(instant)
+
+    def formfield(self, **options: Any) -> Any:
+        return super().formfield(**{"form_class": forms.DateTimeField, **options})
 
     def value_to_string(self, obj: models.Model) -> str:
         value = self.value_from_object(obj)

@@ -17,7 +17,7 @@ from djtaskq_beat.queries import PastRun, with_outcomes
 class TaskRunAdmin(BigTableAdmin):
     """The history of all schedules: what became of each slot."""
 
-    list_display = ("state_shown", "schedule", "late", "outcome", "links")
+    list_display = ("state_shown", "schedule", "late", "how_it_ended", "links")
     list_display_links = ("schedule",)
     list_filter = ("state", "trigger")
     ordering = ("-id",)
@@ -72,7 +72,7 @@ class TaskRunAdmin(BigTableAdmin):
         return widgets.duration(run.lateness.total_seconds() if run.lateness is not None else None)
 
     @admin.display(description=_("outcome"))
-    def outcome(self, run: TaskRun) -> SafeString | str:
+    def how_it_ended(self, run: TaskRun) -> SafeString | str:
         past: PastRun | None = getattr(run, "past_run", None)
         return widgets.state_badge(past.outcome.state) if past and past.outcome else widgets.DASH
 

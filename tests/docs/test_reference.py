@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from djtaskq.conf import Settings
+from djtaskq.keys import Settings
 from tests.architecture import walls
 
 DOCS = walls.ROOT / "docs"

@@ -7,6 +7,7 @@ from django.db.models import F
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from djtaskq.db.clock import now
+from djtaskq_beat.chores import Chores
 from djtaskq_beat.dispatcher import Dispatcher
 from djtaskq_beat.models import NextRun
 from djtaskq_beat.publisher import Publisher
@@ -87,8 +88,8 @@ def make_due(database):
 def settle(dispatcher, most=20):
     """Step until there is nothing to do at once; returns the seconds until the next thing."""
     dispatcher._peeked_at = -float("inf")
+    dispatcher._chores = Chores([])
     for _ in range(most):
-        dispatcher._reconciled_at = float("inf")
         if wait := dispatcher.step():
             return wait
     raise AssertionError("there is always more to do")

@@ -68,7 +68,14 @@ def test_a_schedule_made_here_is_planned_at_the_next_step(browser, form, dispatc
 
 
 def test_the_policy_is_edited_on_the_same_page(browser, form):
-    form |= {"run_policy-TOTAL_FORMS": 1, "run_policy-0-catch_up": "all", "run_policy-0-catch_up_limit": 7}
+    form |= {
+        "run_policy-TOTAL_FORMS": 1,
+        "run_policy-0-catch_up": "all",
+        "run_policy-0-catch_up_limit": 7,
+        "run_policy-0-overlap": "skip",
+        "run_policy-0-overlap_limit": 60,
+        "run_policy-0-jitter": 5,
+    }
     browser.post(reverse(ADD), form)
     policy = RunPolicy.objects.get()
     assert (policy.periodic_task.name, policy.catch_up, policy.catch_up_limit) == ("hourly", "all", 7)

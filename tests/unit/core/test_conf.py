@@ -4,7 +4,8 @@ import pytest
 from django.core.checks import run_checks
 
 from djtaskq import conf
-from djtaskq.conf import InvalidSetting, Settings
+from djtaskq.conf import InvalidSetting
+from djtaskq.keys import Settings
 
 
 def _messages(settings, value):

@@ -1,0 +1,149 @@
+"""The keys of `DJTASKQ`: their types, defaults, bounds and what they are for."""
+
+import dataclasses
+from typing import Any
+
+
+def _setting(default: Any, text: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
+    return dataclasses.field(
+        default=default, metadata={"help": text, "at_least": at_least, "at_most": at_most}
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Every key of `DJTASKQ`, its type, its default and what it is for."""
+
+    DATABASE_RETRY_SECONDS: float = _setting(
+        60.0,
+        "How long a worker goes on trying to store a state while the database is away, in seconds.",
+        at_least=0,
+    )
+    ADMIN_COUNT_LIMIT: int = _setting(
+        10_000,
+        "Admin lists count no further than this: beyond it they say “more than”.",
+        at_least=100,
+    )
+
+    BEAT_MAX_INTERVAL: float = _setting(
+        0.5,
+        "Beat looks for what is due and for what was edited at least this often, in seconds. "
+        "Celery's beat_max_loop_interval and beat --max-interval come first.",
+        at_least=0.05,
+        at_most=60,
+    )
+    BEAT_RECONCILE_SECONDS: float = _setting(
+        30.0,
+        "How often beat looks for schedules that were changed past Django's signals (QuerySet.update, "
+        "bulk_create, SQL, another service), in seconds.",
+        at_least=1,
+    )
+    BEAT_GRACE_SECONDS: float = _setting(
+        30.0,
+        "A run that was claimed and is not known to be published after this many seconds is published by "
+        "any beat, under the same task id.",
+        at_least=1,
+    )
+    BEAT_PUBLISH_SECONDS: float = _setting(
+        5.0,
+        "How long one tick of beat may take to reach the broker and to publish, in seconds; what is left "
+        "goes out with the next.",
+        at_least=0.1,
+    )
+    BEAT_FOLLOW_SECONDS: float = _setting(
+        2.0,
+        "How often beat asks how the tasks of its runs ended, in seconds.",
+        at_least=0.1,
+    )
+    BEAT_FOLLOW_LIMIT: float = _setting(
+        86_400.0,
+        "How long beat goes on asking how a task ended before it gives up, in seconds.",
+        at_least=1,
+    )
+    BEAT_RUNS_EXPIRE: float | None = _setting(
+        30 * 86_400.0,
+        "How long the history of runs is kept, in seconds; None keeps it.",
+        at_least=60,
+    )
+    BEAT_RUNS_KEEP: int | None = _setting(
+        10_000,
+        "How many runs of one schedule are kept, the latest ones; None keeps all.",
+        at_least=1,
+    )
+    BEAT_ALERT_MISSED: bool = _setting(True, "Whether slots that were missed raise an alert.")
+    BEAT_ALERT_LATE: float | None = _setting(
+        60.0,
+        "A run that is published this many seconds late raises an alert, unless its policy says otherwise; "
+        "None for no such alert.",
+        at_least=0.1,
+    )
+    BEAT_ALERT_OVERDUE: float | None = _setting(
+        None,
+        "A run that has not ended after this many seconds raises an alert, unless its policy says otherwise; "
+        "None for no such alert.",
+        at_least=1,
+    )
+    BEAT_ALERT_FAILURES: int | None = _setting(
+        1,
+        "This many failures of a schedule in a row raise an alert, unless its policy says otherwise; None "
+        "for no such alert.",
+        at_least=1,
+    )
+    BEAT_ALERT_MAIL: bool = _setting(False, "Whether alerts are mailed to ADMINS.")
+    BEAT_ALERT_WEBHOOK: str | None = _setting(
+        None, "The URL that alerts are posted to as JSON; None for none."
+    )
+    BEAT_ALERT_SECRET: str | None = _setting(
+        None, "The key that signs what is posted to the webhook (HMAC with SHA-256); needed with it."
+    )
+
+    MONITOR_QUEUE_TTL: float = _setting(
+        600.0,
+        "How long the broker keeps an event for a camera that is busy or away, in seconds.",
+        at_least=1,
+    )
+    MONITOR_QUEUE_EXPIRES: float = _setting(
+        3_600.0,
+        "How long the broker keeps the event queue of a camera that does not come back, in seconds.",
+        at_least=60,
+    )
+    MONITOR_QUEUE: str | None = _setting(
+        None,
+        "Name of the camera's event queue. Cameras on one named queue share its events; if None, each host"
+        " has a queue of its own.",
+    )
+    MONITOR_ENABLE_EVENTS: bool = _setting(
+        True,
+        "Whether the camera tells workers that were started without -E to send events.",
+    )
+    MONITOR_MAX_PENDING: int = _setting(
+        200_000,
+        "How many tasks the camera holds in memory while the database does not take them.",
+        at_least=1_000,
+    )
+    MONITOR_STOP_SECONDS: float = _setting(
+        10.0,
+        "How long a camera that is told to stop goes on trying to write what it holds, in seconds.",
+        at_least=0,
+    )
+    MONITOR_WORKER_GRACE: float = _setting(
+        10.0,
+        "How long a worker may be silent beyond two of its heartbeats before it counts as lost, in seconds.",
+        at_least=0,
+    )
+    MONITOR_EXPIRE_SUCCESS: float | None = _setting(
+        86_400.0,
+        "How long tasks that succeeded are kept, in seconds; None keeps them. The settings of"
+        " django-celery-monitor and djcelery of the same meaning are read if this one is not given.",
+        at_least=0,
+    )
+    MONITOR_EXPIRE_ERROR: float | None = _setting(
+        259_200.0,
+        "How long tasks that failed, were revoked or wait for a retry are kept, in seconds; None keeps them.",
+        at_least=0,
+    )
+    MONITOR_EXPIRE_PENDING: float | None = _setting(
+        432_000.0,
+        "How long tasks in every other state are kept, in seconds; None keeps them.",
+        at_least=0,
+    )
