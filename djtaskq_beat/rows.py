@@ -5,6 +5,7 @@ Loading them as model instances would let one bad row (a time zone that is none)
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
@@ -111,16 +112,19 @@ def _joined(parts: list[Expression]) -> Expression:
 
 def read(using: str, pks: Collection[int]) -> dict[int, Row]:
     """The rows by primary key; one statement. A row that was deleted is missing."""
-    names = [field.name for field in dataclasses.fields(Row) if field.name not in _computed()]
+    found = _selection().using(using).filter(pk__in=pks)
+    return {values["pk"]: Row(**values) for values in found}
+
+
+@functools.cache
+def _selection() -> Any:
+    """Every column of `Row`; made once, since Django takes longer to resolve it than a database to answer."""
+    computed = _computed()
+    names = [field.name for field in dataclasses.fields(Row) if field.name not in computed]
     renamed = {name: F(_path(name)) for name in names if _path(name) != name}
     plain = [name for name in names if name not in renamed]
-    found = (
-        PeriodicTask._default_manager.using(using)
-        .filter(pk__in=pks)
-        .annotate(**renamed, **_computed())
-        .values(*plain, *renamed, *_computed())
-    )
-    return {values["pk"]: Row(**values) for values in found}
+    tasks = PeriodicTask._default_manager.all()
+    return tasks.annotate(**renamed, **computed).values(*plain, *renamed, *computed)
 
 
 def _computed() -> dict[str, Expression]:

@@ -2,11 +2,13 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from django_celery_beat.models import PeriodicTask
 
 from djtaskq.db.claims import claim, writing
+from djtaskq.db.features import features
 from djtaskq.db.upsert import Incoming, Upsert
 from djtaskq_beat.message import Message, task_id_of
 from djtaskq_beat.models import NextRun, TaskRun
@@ -18,6 +20,7 @@ from djtaskq_beat.steps import Step, look_at
 MOST = 500
 # A run that is there stays as it is: to assign it its own key changes nothing.
 _RUNS = Upsert(TaskRun, key=["periodic_task", "slot"], assign={"slot": Incoming("slot")})
+_WHOSE = ("id", "periodic_task_id", "slot", "claimed_at", "claimed_by")
 _MOVED = ("slot", "run_at", "held_until", "anchor", "last_slot", "changed_at", "planned_from", "error")
 _MOVES = Upsert(NextRun, key=["periodic_task"], assign={name: Incoming(name) for name in _MOVED})
 
@@ -98,16 +101,30 @@ def _record(steps: Sequence[Step], now: dt.datetime, claimer: Claimer) -> list[R
     records = [record for step in steps for record in _records(step, now, claimer)]
     if not records:
         return []
-    _RUNS.write(records, using=claimer.using)
-    ours = TaskRun.objects.using(claimer.using).filter(
+    ours = {
+        (key, slot): pk
+        for pk, key, slot, claimed_at, claimed_by in _inserted(records, claimer.using)
+        if (claimed_at, claimed_by) == (now, claimer.name)
+    }
+    steps_by_key = {step.row.pk: step for step in steps}
+    runs = []
+    for record in records:
+        record.pk = ours.get((record.periodic_task_id, record.slot))
+        if record.pk is not None and record.state == TaskRun.State.CLAIMED:
+            runs.append(_run(record, steps_by_key[record.periodic_task_id]))
+    return runs
+
+
+def _inserted(records: Sequence[TaskRun], using: str) -> Iterable[tuple[Any, ...]]:
+    """The rows that stand under the keys of `records` now, whoever wrote them."""
+    if features(using).returning_upsert:
+        return _RUNS.write(records, using=using, returning=_WHOSE)
+    _RUNS.write(records, using=using)
+    runs = TaskRun.objects.using(using).filter(
         periodic_task__in={record.periodic_task_id for record in records},
         slot__in={record.slot for record in records},
-        state=TaskRun.State.CLAIMED,
-        claimed_at=now,
-        claimed_by=claimer.name,
     )
-    steps_by_key = {step.row.pk: step for step in steps}
-    return [_run(record, steps_by_key[record.periodic_task_id]) for record in ours]
+    return runs.values_list(*_WHOSE)
 
 
 def _run(record: TaskRun, step: Step) -> Run:

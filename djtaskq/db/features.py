@@ -14,6 +14,7 @@ class Features:
     `skip_locked`: rows that another connection holds can be passed over.
     `single_writer`: one connection writes at a time, and a reader that turns writer may be refused.
     `guarded_upsert`: an upsert takes a WHERE of its own.
+    `returning_upsert`: an upsert gives back the rows that it inserted or changed.
     `simultaneous_assignment`: in one UPDATE each expression sees the row as it was, whatever was assigned
     before it.
     """
@@ -21,6 +22,7 @@ class Features:
     skip_locked: bool
     single_writer: bool
     guarded_upsert: bool
+    returning_upsert: bool
     simultaneous_assignment: bool
 
 
@@ -31,6 +33,7 @@ def features(using: str) -> Features:
         skip_locked=connection.features.has_select_for_update_skip_locked,
         single_writer=connection.vendor == "sqlite",
         guarded_upsert=standard,
+        returning_upsert=connection.features.can_return_rows_from_bulk_insert,
         simultaneous_assignment=standard,
     )
 

@@ -18,8 +18,10 @@ in Django's expressions, and a guard can keep a row as it is:
 """
 
 import dataclasses
+import functools
 import graphlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connections, models
@@ -91,51 +93,75 @@ class Upsert:
         self.guard = guard
         self.stable = frozenset(stable)
         # Compiling expressions takes longer than a database takes to write a row.
-        self._statements: dict[tuple[str, bool], _Statement] = {}
+        self._statements: dict[tuple[str, bool, tuple[str, ...]], _Statement] = {}
 
-    def write(self, rows: Sequence[models.Model], *, using: str) -> None:
+    def write(
+        self, rows: Sequence[models.Model], *, using: str, returning: Sequence[str] = ()
+    ) -> list[tuple[Any, ...]]:
         """Write `rows`, up to 1,000 in one statement, each by itself or not at all.
 
         Every statement commits for itself unless the caller has a transaction open. Rows are written in the
         order of their keys, so that two writers never wait for each other in a circle.
 
+        Gives the fields that `returning` names, as they stand now, of each row that was inserted or changed;
+        that takes a database whose `features` have `returning_upsert`.
+
         Raises `AmbiguousRows` if a key stands twice in `rows`, and `EntangledAssignments` where a database
         assigns column by column and no order of them gives the meaning of an assignment all at once.
         """
         if not rows:
-            return
+            return []
         ordered = _in_key_order(self.model, rows, self.key)
-        statement = self._statement(using, drawn=rows[0].pk is None)
+        statement = self._statement(using, tuple(returning), drawn=rows[0].pk is None)
         size = batch_size(using, len(statement.fields), MOST_ROWS)
+        found: list[tuple[Any, ...]] = []
         with connections[using].cursor() as cursor:
             for start in range(0, len(ordered), size):
                 cursor.execute(*statement.filled(ordered[start : start + size], connections[using]))
+                if returning:
+                    found += statement.returned(cursor)
+        return found
 
-    def _statement(self, using: str, *, drawn: bool) -> "_Statement":
+    def _statement(self, using: str, returning: tuple[str, ...], *, drawn: bool) -> "_Statement":
         """The statement for one database; `drawn` if it is to draw the primary keys."""
-        found = self._statements.get((using, drawn))
+        found = self._statements.get((using, drawn, returning))
         if found is None:
-            found = self._statements[using, drawn] = _Compiler(self, using).statement(drawn=drawn)
+            found = _Compiler(self, using).statement(returning, drawn=drawn)
+            self._statements[using, drawn, returning] = found
         return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Statement:
-    """The SQL around the values: `head` VALUES … `tail`, whose parameters are `params`."""
+    """The SQL around the values: `head` VALUES … `tail`, whose parameters are `params`.
+
+    `read` makes Python's values of a row that the database returns.
+    """
 
     fields: Sequence[Any]
     head: str
     tail: str
     params: Sequence[Any]
+    read: Callable[[Iterable[Any]], Iterable[Any]]
 
     def filled(self, rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
-        values = [
-            field.get_db_prep_save(field.pre_save(row, True), connection=connection)
-            for row in rows
-            for field in self.fields
-        ]
+        columns = [_prepared(field, rows, connection) for field in self.fields]
+        values = itertools.chain.from_iterable(zip(*columns, strict=True))
         one = f"({', '.join(['%s'] * len(self.fields))})"
         return f"{self.head} VALUES {', '.join([one] * len(rows))} {self.tail}", [*values, *self.params]
+
+    def returned(self, cursor: Any) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self.read(cursor.fetchall())]
+
+
+def _prepared(field: Any, rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> Iterator[Any]:
+    """One column's values as the driver takes them; what many rows share is prepared once."""
+    before, prepared = object(), None
+    for row in rows:
+        value = field.pre_save(row, True)
+        if value is not before:
+            before, prepared = value, field.get_db_prep_save(value, connection=connection)
+        yield prepared
 
 
 def _in_key_order(
@@ -164,12 +190,20 @@ class _Compiler:
         self.query.get_initial_alias()
         self.compiler = self.query.get_compiler(using)
 
-    def statement(self, *, drawn: bool) -> _Statement:
+    def statement(self, returning: Sequence[str], *, drawn: bool) -> _Statement:
         options = self.upsert.model._meta
         fields = [field for field in options.concrete_fields if not (field.primary_key and drawn)]
         columns = ", ".join(self._quoted(str(field.column)) for field in fields)
         tail, params = self._tail()
-        return _Statement(fields, f"INSERT INTO {self._quoted(options.db_table)} ({columns})", tail, params)
+        if returning:
+            tail += f" RETURNING {', '.join(self._quoted(self._field(name).column) for name in returning)}"
+        head = f"INSERT INTO {self._quoted(options.db_table)} ({columns})"
+        return _Statement(fields, head, tail, params, self._reader(returning))
+
+    def _reader(self, returning: Sequence[str]) -> Callable[[Iterable[Any]], Iterable[Any]]:
+        columns = [self._field(name).get_col(self.upsert.model._meta.db_table) for name in returning]
+        converters = self.compiler.get_converters(columns)
+        return functools.partial(self.compiler.apply_converters, converters=converters)
 
     def _tail(self) -> tuple[str, list[Any]]:
         assignments = list(self._assignments())
