@@ -17,6 +17,7 @@ class Features:
     `returning_upsert`: an upsert gives back the rows that it inserted or changed.
     `simultaneous_assignment`: in one UPDATE each expression sees the row as it was, whatever was assigned
     before it.
+    `unnest`: arrays can stand for the columns of many rows.
     """
 
     skip_locked: bool
@@ -24,6 +25,7 @@ class Features:
     guarded_upsert: bool
     returning_upsert: bool
     simultaneous_assignment: bool
+    unnest: bool
 
 
 def features(using: str) -> Features:
@@ -35,6 +37,7 @@ def features(using: str) -> Features:
         guarded_upsert=standard,
         returning_upsert=connection.features.can_return_rows_from_bulk_insert,
         simultaneous_assignment=standard,
+        unnest=connection.vendor == "postgresql",
     )
 
 

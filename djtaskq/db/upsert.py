@@ -20,7 +20,6 @@ in Django's expressions, and a guard can keep a row as it is:
 import dataclasses
 import functools
 import graphlib
-import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +31,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 
 from djtaskq.db.features import batch_size, features, is_mariadb
+from djtaskq.db.values import source
 from djtaskq.errors import DjtaskqError
 
 MOST_ROWS = 1_000
@@ -133,7 +133,7 @@ class Upsert:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Statement:
-    """The SQL around the values: `head` VALUES … `tail`, whose parameters are `params`.
+    """The SQL around the values, `head` and `tail`; the latter's parameters are `params`.
 
     `read` makes Python's values of a row that the database returns.
     """
@@ -145,23 +145,11 @@ class _Statement:
     read: Callable[[Iterable[Any]], Iterable[Any]]
 
     def filled(self, rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
-        columns = [_prepared(field, rows, connection) for field in self.fields]
-        values = itertools.chain.from_iterable(zip(*columns, strict=True))
-        one = f"({', '.join(['%s'] * len(self.fields))})"
-        return f"{self.head} VALUES {', '.join([one] * len(rows))} {self.tail}", [*values, *self.params]
+        sql, values = source(self.fields, rows, connection)
+        return f"{self.head} {sql} {self.tail}", [*values, *self.params]
 
     def returned(self, cursor: Any) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self.read(cursor.fetchall())]
-
-
-def _prepared(field: Any, rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """One column's values as the driver takes them; what many rows share is prepared once."""
-    before, prepared = object(), None
-    for row in rows:
-        value = field.pre_save(row, True)
-        if value is not before:
-            before, prepared = value, field.get_db_prep_save(value, connection=connection)
-        yield prepared
 
 
 def _in_key_order(
