@@ -1,5 +1,6 @@
 """What became of the runs that were claimed: published, refused, put off, taken over."""
 
+import contextlib
 import dataclasses
 import datetime as dt
 from collections import Counter, defaultdict
@@ -12,6 +13,8 @@ from djtaskq.db.claims import claim, writing
 from djtaskq.db.clock import DatabaseNow
 from djtaskq.db.text import storable
 from djtaskq.outcomes import anybody_knows
+from djtaskq_beat.alerting.late import maybe_late, raise_if_late
+from djtaskq_beat.alerting.raising import raise_missed
 from djtaskq_beat.errors import Unschedulable
 from djtaskq_beat.instants import last_run_at
 from djtaskq_beat.message import message_of
@@ -58,14 +61,18 @@ def take_over(claimer: Claimer, most: int = MOST) -> Taken:
 
 
 def stamp(using: str, runs: Sequence[Run]) -> None:
-    """Record that the runs are published, and have it asked how they end; one statement."""
-    _unpublished(using, runs).update(
-        state=TaskRun.State.PUBLISHED,
-        published_at=DatabaseNow(),
-        retry_at=None,
-        attempts=F("attempts") + 1,
-        follow_at=DatabaseNow() if anybody_knows() else None,
-    )
+    """Record that the runs are published, and have it asked how they end; one statement if none is late."""
+    late = maybe_late(runs)
+    with writing(using) if late else contextlib.nullcontext():
+        _unpublished(using, runs).update(
+            state=TaskRun.State.PUBLISHED,
+            published_at=DatabaseNow(),
+            retry_at=None,
+            attempts=F("attempts") + 1,
+            follow_at=DatabaseNow() if anybody_knows() else None,
+        )
+        if late:
+            raise_if_late(late, using)
 
 
 def refuse(using: str, refusals: Sequence[Refusal]) -> None:
@@ -77,6 +84,8 @@ def refuse(using: str, refusals: Sequence[Refusal]) -> None:
         TaskRun.objects.using(using).filter(pk__in=pks, state=TaskRun.State.CLAIMED).update(
             state=state, reason=storable(reason, 1000), retry_at=None
         )
+    missed = [refusal for refusal in refusals if refusal.state == TaskRun.State.MISSED]
+    raise_missed([(refusal.record, refusal.reason) for refusal in missed], using)
 
 
 def put_off(using: str, runs: Sequence[Run], *, seconds: int = 0) -> None:
@@ -132,4 +141,4 @@ def _judged(record: TaskRun, row: Row | None, now: dt.datetime) -> Run | Refusal
         return Refusal(record, TaskRun.State.SKIPPED, str(error))
     if late:
         return Refusal(record, TaskRun.State.MISSED, "it could not be published before a later slot passed")
-    return Run(record, message, replaces(rules))
+    return Run(record, message, replaces(rules), rules.late_after)

@@ -44,7 +44,8 @@ class Policy:
 
     `overlap`: what a run that has not ended does to the next one; after `overlap_limit` without a word it
     counts as ended. `jitter`: each run goes out up to this long after its slot. Until `paused_until` slots
-    are skipped.
+    are skipped. A run that is published `late_after` its time raises an alert; None leaves that to the
+    setting.
     """
 
     catch_up: CatchUp = CatchUp.LATEST
@@ -54,6 +55,7 @@ class Policy:
     overlap_limit: dt.timedelta = dt.timedelta(hours=1)
     jitter: dt.timedelta = dt.timedelta()
     paused_until: dt.datetime | None = None
+    late_after: dt.timedelta | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

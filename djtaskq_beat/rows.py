@@ -84,6 +84,7 @@ class Row:
     run_policy_overlap_limit: int | None
     run_policy_jitter: int | None
     run_policy_paused_until: dt.datetime | None
+    run_policy_late_after: int | None
     fingerprint: str
 
 

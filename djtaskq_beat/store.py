@@ -10,6 +10,7 @@ from django_celery_beat.models import PeriodicTask
 from djtaskq.db.claims import claim, writing
 from djtaskq.db.features import features
 from djtaskq.db.upsert import Incoming, Upsert
+from djtaskq_beat.alerting.raising import raise_missed
 from djtaskq_beat.message import Message, task_id_of
 from djtaskq_beat.models import NextRun, TaskRun
 from djtaskq_beat.overlap import yield_to_running
@@ -30,11 +31,13 @@ class Run:
     """A claimed run and the message to publish for it.
 
     Runs before it that were claimed no longer ago than `replaces` and have not ended are stopped first.
+    Published `late_after` its time it raises an alert; None leaves that to the setting.
     """
 
     record: TaskRun
     message: Message
     replaces: dt.timedelta | None = None
+    late_after: dt.timedelta | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,11 +110,14 @@ def _record(steps: Sequence[Step], now: dt.datetime, claimer: Claimer) -> list[R
         if (claimed_at, claimed_by) == (now, claimer.name)
     }
     steps_by_key = {step.row.pk: step for step in steps}
-    runs = []
+    runs, missed = [], []
     for record in records:
         record.pk = ours.get((record.periodic_task_id, record.slot))
         if record.pk is not None and record.state == TaskRun.State.CLAIMED:
             runs.append(_run(record, steps_by_key[record.periodic_task_id]))
+        elif record.pk is not None and record.state == TaskRun.State.MISSED:
+            missed.append((record, record.reason))
+    raise_missed(missed, claimer.using)
     return runs
 
 
@@ -130,7 +136,7 @@ def _inserted(records: Sequence[TaskRun], using: str) -> Iterable[tuple[Any, ...
 def _run(record: TaskRun, step: Step) -> Run:
     if step.message is None:
         raise AssertionError("a step that runs has a message")
-    return Run(record, step.message, replaces(step.policy))
+    return Run(record, step.message, replaces(step.policy), step.policy.late_after)
 
 
 def replaces(policy: Policy) -> dt.timedelta | None:

@@ -58,7 +58,7 @@ def policy(row: Row) -> Policy:
     """What the row's `RunPolicy` says; the defaults where it has none."""
     if row.run_policy_catch_up is None:
         return Policy()
-    window = row.run_policy_catch_up_window
+    window, late_after = row.run_policy_catch_up_window, row.run_policy_late_after
     return Policy(
         catch_up=CatchUp(row.run_policy_catch_up),
         limit=row.run_policy_catch_up_limit or 1,
@@ -67,6 +67,7 @@ def policy(row: Row) -> Policy:
         overlap_limit=dt.timedelta(seconds=row.run_policy_overlap_limit or 1),
         jitter=dt.timedelta(seconds=row.run_policy_jitter or 0),
         paused_until=row.run_policy_paused_until,
+        late_after=None if late_after is None else dt.timedelta(seconds=late_after),
     )
 
 
