@@ -16,12 +16,14 @@ _NAMESPACE = uuid.UUID("6f0a5c0e-5f0f-5d0e-9d3c-3f1f0c3c8a51")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
-    """A task's name, its arguments, and the options of `apply_async`."""
+    """A task's name, its arguments (and the JSON that they were), and the options of `apply_async`."""
 
     task: str
     args: list[Any]
     kwargs: dict[str, Any]
     options: dict[str, Any]
+    args_text: str = "[]"
+    kwargs_text: str = "{}"
 
 
 def message_of(row: Row) -> Message:
@@ -34,9 +36,10 @@ def message_of(row: Row) -> Message:
     expires = aware(row.expires) or row.expire_seconds
     if expires:
         options["expires"] = expires
-    headers = _read("headers", row.headers, dict)
+    headers = _read("headers", row.headers or "{}", dict)
     options["headers"] = {**headers, "periodic_task_name": row.name, "celery_beat_task": True}
-    return Message(row.task, _read("args", row.args, list), _read("kwargs", row.kwargs, dict), options)
+    args, kwargs = row.args or "[]", row.kwargs or "{}"
+    return Message(row.task, _read("args", args, list), _read("kwargs", kwargs, dict), options, args, kwargs)
 
 
 def task_id_of(periodic_task: int, slot: dt.datetime) -> uuid.UUID:
@@ -44,9 +47,9 @@ def task_id_of(periodic_task: int, slot: dt.datetime) -> uuid.UUID:
     return uuid.uuid5(_NAMESPACE, f"{periodic_task}:{slot.isoformat()}")
 
 
-def _read(field: str, text: str | None, expected: type) -> Any:
+def _read(field: str, text: str, expected: type) -> Any:
     try:
-        value = loads(text or ("[]" if expected is list else "{}"))
+        value = loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidMessage(field=field, reason=str(error)) from error
     if not isinstance(value, expected):

@@ -1,19 +1,23 @@
-"""Messages to the broker, over one producer, within a budget of time."""
+"""Messages to the broker, over one producer, a window at a time, within a budget of time."""
 
 import dataclasses
 import datetime as dt
+import functools
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
 from celery.utils.log import get_logger
+from celery.utils.saferepr import saferepr
 from kombu.common import ignore_errors
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError
+from kombu.utils.json import loads
 
 from djtaskq_beat.afterwards import Refusal
 from djtaskq_beat.models import TaskRun
 from djtaskq_beat.store import Run
+from djtaskq_beat.windows import OneByOne, Window, window_for
 
 logger = get_logger("celery.beat")
 SLOT_HEADER = "djtaskq_slot"
@@ -39,6 +43,8 @@ class Publisher:
         self._seconds = seconds
         self._connection: Any = None
         self._producer: Any = None
+        self._window: Window = OneByOne()
+        self._levels = 3
         self._away = False
         self._pause = 0.0
         self._not_before = 0.0
@@ -67,16 +73,16 @@ class Publisher:
         """
         deadline = time.monotonic() + self._seconds
         now = now or dt.datetime.now(dt.UTC)
+        one_by_one = 0
         while outcome.waiting and time.monotonic() < deadline and self.reachable():
-            run = outcome.waiting[0]
-            expires = run.message.options.get("expires")
-            if isinstance(expires, dt.datetime) and expires <= now:
-                outcome.refused.append(_refusal(run, f"its message had expired at {expires.isoformat()}"))
-            elif not self._sent(run, outcome):
-                if not self.reachable():
-                    return
-                outcome.unsendable.append(run)
-            outcome.waiting.pop(0)
+            runs = outcome.waiting[: 1 if one_by_one else self._window.size]
+            one_by_one = max(one_by_one - 1, 0)
+            if self._sent(runs, outcome, now):
+                del outcome.waiting[: len(runs)]
+            elif len(runs) > 1:
+                one_by_one = len(runs)
+            elif self.reachable():
+                outcome.unsendable.append(outcome.waiting.pop(0))
 
     def revoke(self, task_ids: Sequence[str]) -> None:
         """Have workers stop these tasks, or not begin them; where the broker is away, they go on."""
@@ -92,47 +98,79 @@ class Publisher:
         if connection is not None:
             ignore_errors(connection, connection.release)
 
-    def _sent(self, run: Run, outcome: Outcome) -> bool:
-        """Whether the run is done with; a connection that broke while idle is made anew once."""
+    def _sent(self, runs: Sequence[Run], outcome: Outcome, now: dt.datetime) -> bool:
+        """Whether the runs are done with; a connection that broke while idle is made anew once."""
         for _ in range(2):
             if not self.reachable():
                 return False
+            published: list[Run] = []
+            refused: list[Refusal] = []
             try:
-                self._send(run)
+                with self._window.open():
+                    for run in runs:
+                        refusal = self._refused(run, now)
+                        if refusal is None:
+                            published.append(run)
+                        else:
+                            refused.append(refusal)
             except self._connection_errors() as error:
                 self._fail(error, pause=False)
                 continue
-            except Exception as error:
-                logger.exception("beat: %s could not be sent", run.record.name)
-                outcome.refused.append(_refusal(run, f"{type(error).__name__}: {error}"))
-            else:
-                outcome.published.append(run)
+            outcome.published += published
+            outcome.refused += refused
             return True
         return False
+
+    def _refused(self, run: Run, now: dt.datetime) -> Refusal | None:
+        """Send one run; why not, where only its own message prevents it. Raises connection errors."""
+        expires = run.message.options.get("expires")
+        if isinstance(expires, dt.datetime) and expires <= now:
+            return _refusal(run, f"its message had expired at {expires.isoformat()}")
+        try:
+            self._send(run)
+        except self._connection_errors():
+            raise
+        except Exception as error:
+            logger.exception("beat: %s could not be sent", run.record.name)
+            return _refusal(run, f"{type(error).__name__}: {error}")
+        return None
 
     def _send(self, run: Run) -> None:
         message, record = run.message, run.record
         logger.info("Scheduler: Sending due task %s (%s)", record.name, message.task)
+        task = self._app.tasks.get(message.task)
         # A copy each: Celery writes into the headers that it is given.
         headers = {**message.options["headers"], SLOT_HEADER: record.slot.isoformat()}
-        options = {**message.options, "headers": headers, "task_id": str(record.task_id), "retry": False}
-        task = self._app.tasks.get(message.task)
+        options = {
+            **message.options,
+            "headers": headers,
+            "task_id": str(record.task_id),
+            "argsrepr": self._shown(message.args_text, list if task is None else tuple),
+            "kwargsrepr": self._shown(message.kwargs_text, dict),
+            "retry": False,
+            "producer": self._producer,
+        }
         if task is not None:
-            task.apply_async(tuple(message.args), message.kwargs, producer=self._producer, **options)
+            task.apply_async(tuple(message.args), message.kwargs, **options)
         else:
-            self._app.send_task(
-                message.task, message.args, message.kwargs, producer=self._producer, **options
-            )
+            self._app.send_task(message.task, message.args, message.kwargs, **options)
+
+    def _shown(self, text: str, kind: type) -> str:
+        return _shown(text, kind, self._app.amqp.argsrepr_maxsize, self._levels)
 
     def _connect(self) -> None:
         self._connection = self._app.connection_for_write(connect_timeout=self._seconds)
         self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=self._seconds)
         producer_class = self._producer_class or self._app.amqp.Producer
-        self._producer = producer_class(self._connection, auto_declare=False)
+        self._producer = _declaring_once(producer_class)(self._connection, auto_declare=False)
+        self._window = window_for(self._connection, self._producer, self._seconds)
+        # A setting since Celery 5.7, and a constant before.
+        self._levels = self._app.conf.get("task_repr_maxlevels", 3)
 
     def _connection_errors(self) -> tuple[type[BaseException], ...]:
         return (
             OperationalError,
+            BatchPublishError,
             OSError,
             *self._connection.connection_errors,
             *self._connection.channel_errors,
@@ -146,6 +184,30 @@ class Publisher:
         if pause:
             self._pause = min(max(0.5, self._pause * 2), LONGEST_PAUSE)
             self._not_before = time.monotonic() + self._pause
+
+
+@functools.cache
+def _declaring_once(producer_class: Any) -> Any:
+    """Kombu knows by its hash what a connection has declared: a queue's takes as long as half a message."""
+
+    class Producer(producer_class):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._declared: dict[int, Any] = {}
+            super().__init__(*args, **kwargs)
+
+        def maybe_declare(self, entity: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._declared.get(id(entity)) is not entity:
+                super().maybe_declare(entity, *args, **kwargs)
+                if entity.can_cache_declaration:
+                    self._declared[id(entity)] = entity
+
+    return Producer
+
+
+@functools.lru_cache(maxsize=1024)
+def _shown(text: str, kind: type, most: int, levels: int) -> str:
+    """How events show the arguments, as Celery would write it: of rows with the same text, made once."""
+    return str(saferepr(kind(loads(text)), most, maxlevels=levels))
 
 
 def _refusal(run: Run, reason: str) -> Refusal:
