@@ -38,6 +38,12 @@ _LOOKS = {
     "online": Look("good", "●"),
     "lost": Look("bad", "✗"),
     "offline": Look("ended", "○"),
+    "alive": Look("good", "●"),
+    "silent": Look("bad", "✗"),
+    "stopped": Look("ended", "○"),
+    "failed": Look("bad", "✗"),
+    "late": Look("warning", "!"),
+    "overdue": Look("warning", "!"),
 }
 _OTHER = Look("running", "◆")
 
@@ -48,14 +54,26 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3_600, 86_400, 31_557_600
 
 
+def look_of(state: str) -> Look:
+    """The look of a state; those that nobody knows share one."""
+    return _LOOKS.get(state, _OTHER)
+
+
 def state_badge(state: str) -> SafeString:
     """A state as a coloured word with a sign; states that nobody knows are shown as they are."""
-    look = _LOOKS.get(state, _OTHER)
+    look = look_of(state)
+    return badge(look.kind, look.sign, state)
+
+
+def badge(kind: str, sign: str, text: str, remark: str = "") -> SafeString:
+    """A coloured word with a sign, and a remark on hover; `kind` is a look's."""
+    title = format_html(' title="{}"', remark) if remark else ""
     return format_html(
-        '<span class="djtaskq-state djtaskq-state--{}"><span aria-hidden="true">{}</span> {}</span>',
-        look.kind,
-        look.sign,
-        state,
+        '<span class="djtaskq-state djtaskq-state--{}"{}><span aria-hidden="true">{}</span> {}</span>',
+        kind,
+        title,
+        sign,
+        text,
     )
 
 
@@ -75,11 +93,12 @@ def when(instant: dt.datetime | None, now: dt.datetime | None = None) -> SafeStr
     )
 
 
-def exactly(instant: dt.datetime | None) -> str:
-    """A time to the second with its zone, in the current time zone."""
+def exactly(instant: dt.datetime | None, zone: dt.tzinfo | None = None) -> str:
+    """A time to the second with its zone, in the current time zone unless another is given."""
     if instant is None:
         return DASH
-    local = timezone.localtime(instant if timezone.is_aware(instant) else timezone.make_aware(instant))
+    aware = instant if timezone.is_aware(instant) else timezone.make_aware(instant)
+    local = timezone.localtime(aware, zone)
     return f"{date_format(local, 'Y-m-d H:i:s')} {local.tzname()}"
 
 

@@ -1,1 +1,1 @@
-from djtaskq_beat.admin import periodic_tasks, runs, schedules  # noqa: F401  they register themselves
+from djtaskq_beat.admin import beats, periodic_tasks, runs, schedules, timetable  # noqa: F401  they register themselves

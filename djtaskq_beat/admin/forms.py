@@ -1,6 +1,8 @@
+import inspect
 import json
 from typing import Any
 
+from celery import current_app
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -17,6 +19,12 @@ _SHAPES = {"args": list, "kwargs": dict, "headers": dict}
 class PeriodicTaskForm(theirs.PeriodicTaskForm):  # type: ignore[misc]  # django-celery-beat has no types
     """django-celery-beat's form, which says where the JSON breaks and when a schedule can never run."""
 
+    celery_app: Any = current_app
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.warnings: dict[str, list[str]] = {}
+
     def clean_args(self) -> str:
         return self._json("args")
 
@@ -26,16 +34,46 @@ class PeriodicTaskForm(theirs.PeriodicTaskForm):  # type: ignore[misc]  # django
     def clean_headers(self) -> str:
         return self._json("headers")
 
+    def clean(self) -> Any:
+        if "task" in self.errors:
+            return self.cleaned_data  # theirs reads the name that is not there
+        data = super().clean()
+        if data.get("task"):
+            self._check_call(data)
+        return data
+
     def _post_clean(self) -> None:
         super()._post_clean()
-        if not self.errors:
+        # The other fields' errors say nothing of the schedule: it is checked beside them.
+        if {*KINDS, "start_time", "expires", "__all__"}.isdisjoint(self.errors):
             try:
                 self._check_schedule()
             except ValidationError as error:
                 self.add_error(None, error)
 
+    def _check_call(self, data: dict[str, Any]) -> None:
+        """What Celery would refuse to call is an error in what is enabled; a broken task can be disabled."""
+        self.celery_app.loader.import_default_modules()
+        task = self.celery_app.tasks.get(data["task"])
+        if task is None:
+            text = _("No task named “%s” is registered here. A worker must know it, or its runs will fail.")
+            self.warnings["task"] = [text % data["task"]]
+            return
+        if "args" not in data or "kwargs" not in data:
+            return
+        problem = call_problem(task, json.loads(data["args"]), json.loads(data["kwargs"]))
+        if problem is None:
+            return
+        field, text = problem
+        if task.typing and data.get("enabled"):
+            self.add_error(field, text)
+        else:
+            self.warnings[field] = [text]
+
     def _check_schedule(self) -> None:
-        kind = next(kind for kind in KINDS if getattr(self.instance, f"{kind}_id"))
+        kind = next((kind for kind in KINDS if getattr(self.instance, f"{kind}_id")), None)
+        if kind is None:
+            return  # said by the model
         try:
             never = never_fires(self.instance, timezone.now())
         except Unschedulable as error:
@@ -68,3 +106,21 @@ def checked_json(text: str, shape: type) -> str:
         wanted = _("a list, as in [1, 2]") if shape is list else _('an object, as in {"name": "value"}')
         raise forms.ValidationError(_("This must be %(wanted)s."), params={"wanted": wanted}, code="invalid")
     return text
+
+
+def call_problem(task: Any, args: list[Any], kwargs: dict[str, Any]) -> tuple[str, str] | None:
+    """The field and what is wrong, where the task's signature cannot take the arguments.
+
+    A bound task's own `self` is not among them: Celery has taken it out of the method.
+    """
+    try:
+        signature = inspect.signature(task.run)
+    except (TypeError, ValueError):  # a callable without a signature takes what it takes
+        return None
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        field = "kwargs" if "keyword" in str(error) else "args"
+        text = _("%(task)s%(signature)s cannot take these: %(reason)s.")
+        return field, text % {"task": task.name.rpartition(".")[2], "signature": signature, "reason": error}
+    return None

@@ -3,14 +3,45 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django_celery_beat.models import PeriodicTask
 
 from djtaskq.admin import widgets
-from djtaskq.admin.lists import BigTableAdmin
-from djtaskq_beat.admin.periodic_tasks import links_of
-from djtaskq_beat.models import TaskRun
+from djtaskq.admin.lists import BigTableAdmin, StateFilter
+from djtaskq_beat.lately import latest
+from djtaskq_beat.models import Alert, TaskRun
 from djtaskq_beat.queries import PastRun, with_outcomes
+
+
+class _LatestFilter(StateFilter):
+    """A value among the newest runs; of one schedule's, among all of them: an index finds those."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        found = super().queryset(request, queryset)
+        return found if "periodic_task__exact" in request.GET else latest(found)
+
+
+class RunFilter(_LatestFilter):
+    title = _("state")
+    parameter_name = "state"
+    states = TaskRun.State.values
+
+
+class OutcomeFilter(_LatestFilter):
+    title = _("outcome")
+    parameter_name = "outcome"
+    states = ("SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED")
+
+
+class TriggerFilter(_LatestFilter):
+    title = _("trigger")
+    parameter_name = "trigger"
+    states = TaskRun.Trigger.values
 
 
 @admin.register(TaskRun)
@@ -19,28 +50,41 @@ class TaskRunAdmin(BigTableAdmin):
 
     list_display = ("state_shown", "schedule", "late", "how_it_ended", "links")
     list_display_links = ("schedule",)
-    list_filter = ("state", "trigger")
+    list_filter = (OutcomeFilter, RunFilter, TriggerFilter)
     ordering = ("-id",)
-    fields = (
-        "name",
-        "due",
-        "through",
-        "trigger",
-        "state_shown",
-        "reason",
-        "late",
-        "task_id",
-        "claimed_at",
-        "claimed_by",
-        "published_at",
-        "attempts",
-        "retry_at",
+    readonly_fields = (
+        *("of_schedule", "due", "through", "runs_at", "trigger", "state_shown", "reason", "alerts_shown"),
+        *("late", "how_it_ended", "finished_at", "took", "error", "links"),
+        *("task_id", "claimed_at", "claimed_by", "published_at", "attempts", "retry_at"),
     )
-    readonly_fields = fields
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    *("of_schedule", "due", "through", "runs_at", "trigger"),
+                    *("state_shown", "reason", "alerts_shown"),
+                )
+            },
+        ),
+        (_("Outcome"), {"fields": ("how_it_ended", "finished_at", "took", "error", "links")}),
+        (
+            _("Publishing"),
+            {
+                "fields": (
+                    *("late", "task_id", "claimed_at", "claimed_by"),
+                    *("published_at", "attempts", "retry_at"),
+                )
+            },
+        ),
+    )
     empty_page = "djtaskq_beat/no_runs.html"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002  Django's signature
         return False
+
+    def listed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.defer("reason").prefetch_related("alerts")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist: Any = super().get_changelist_instance(request)
@@ -48,20 +92,30 @@ class TaskRunAdmin(BigTableAdmin):
             past.record.past_run = past  # type: ignore[attr-defined]  # for the columns below
         return changelist
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return (
-            super().get_queryset(request).defer("reason")
-            if _is_list(request)
-            else super().get_queryset(request)
-        )
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        run: Any = super().get_object(request, object_id, from_field)
+        if run is not None:
+            (run.past_run,) = with_outcomes([run])
+        return run
 
     @admin.display(description=_("schedule, due"))
     def schedule(self, run: TaskRun) -> SafeString:
         return widgets.stacked(run.name, widgets.exactly(run.slot))
 
+    @admin.display(description=_("schedule"))
+    def of_schedule(self, run: TaskRun) -> SafeString | str:
+        if not PeriodicTask._default_manager.filter(pk=run.periodic_task_id).exists():
+            return format_html("{} {}", run.name, widgets.muted(str(_("(deleted)"))))
+        url = reverse("admin:django_celery_beat_periodictask_change", args=[run.periodic_task_id])
+        return format_html('<a href="{}">{}</a>', url, run.name)
+
     @admin.display(description=_("due"))
     def due(self, run: TaskRun) -> str:
         return widgets.exactly(run.slot)
+
+    @admin.display(description=_("runs at"))
+    def runs_at(self, run: TaskRun) -> str:
+        return widgets.exactly(run.due_at)
 
     @admin.display(description=_("state"))
     def state_shown(self, run: TaskRun) -> SafeString:
@@ -69,18 +123,43 @@ class TaskRunAdmin(BigTableAdmin):
 
     @admin.display(description=_("late by"))
     def late(self, run: TaskRun) -> str:
-        return widgets.duration(run.lateness.total_seconds() if run.lateness is not None else None)
+        return widgets.duration(_past(run).late)
 
     @admin.display(description=_("outcome"))
     def how_it_ended(self, run: TaskRun) -> SafeString | str:
-        past: PastRun | None = getattr(run, "past_run", None)
-        return widgets.state_badge(past.outcome.state) if past and past.outcome else widgets.DASH
+        past = _past(run)
+        shown = widgets.state_badge(past.ended_as) if past.ended_as else widgets.DASH
+        kinds = [alert.kind for alert in _alerts(run)]
+        if not kinds:
+            return shown
+        raised = format_html_join(" ", "{}", ((widgets.badge("warning", "!", kind),) for kind in kinds))
+        return format_html("{}<br>{}", shown, raised)
+
+    @admin.display(description=_("took"))
+    def took(self, run: TaskRun) -> str:
+        return widgets.duration(_past(run).runtime)
+
+    @admin.display(description=_("error"))
+    def error(self, run: TaskRun) -> SafeString | str:
+        outcome = _past(run).outcome
+        return widgets.block(outcome.error if outcome is not None else "")
+
+    @admin.display(description=_("alerts"))
+    def alerts_shown(self, run: TaskRun) -> SafeString | str:
+        texts = [(alert.get_kind_display(), alert.text) for alert in _alerts(run)]
+        return format_html_join("", "<div>{}: {}</div>", texts) if texts else widgets.DASH
 
     @admin.display(description=_("see"))
     def links(self, run: TaskRun) -> SafeString | str:
-        past: PastRun | None = getattr(run, "past_run", None)
-        return links_of(past) if past else ""
+        outcome = _past(run).outcome
+        links = outcome.links if outcome is not None else ()
+        return format_html_join(" · ", '<a href="{}">{}</a>', ((link.url, link.label) for link in links))
 
 
-def _is_list(request: HttpRequest) -> bool:
-    return bool(request.resolver_match and (request.resolver_match.url_name or "").endswith("_changelist"))
+def _past(run: TaskRun) -> PastRun:
+    past: PastRun = getattr(run, "past_run", None) or PastRun(run, None)
+    return past
+
+
+def _alerts(run: Any) -> list[Alert]:
+    return list(run.alerts.all())

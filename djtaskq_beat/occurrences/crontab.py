@@ -50,15 +50,20 @@ class Crontab:
         fields = Fields.parse(minute, hour, day_of_month, month_of_year, day_of_week)
         return cls(fields, zone_named(zone))
 
+    @property
+    def every_hour(self) -> bool:
+        """Whether it follows real time rather than the clock on the wall."""
+        return self.fields.hours == _EVERY_HOUR
+
     def next_after(self, instant: dt.datetime) -> dt.datetime | None:
-        search = self._next_real if self.fields.hours == _EVERY_HOUR else self._next_wall
+        search = self._next_real if self.every_hour else self._next_wall
         try:
             return search(instant)
         except OverflowError:  # the search reached the year 10000
             return None
 
     def latest_until(self, instant: dt.datetime) -> dt.datetime | None:
-        search = self._latest_real if self.fields.hours == _EVERY_HOUR else self._latest_wall
+        search = self._latest_real if self.every_hour else self._latest_wall
         try:
             return search(instant)
         except OverflowError:

@@ -1,0 +1,158 @@
+"""What is due over the next 24 hours, minute by minute, for any number of schedules at a bounded cost.
+
+Schedules that share their rows of a schedule and the minute of their next slot share their slots too: they
+are grouped in SQL, and each group is expanded once. What is beyond the bounds is counted and said.
+"""
+
+import dataclasses
+import datetime as dt
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.db.models import BigIntegerField, Case, Count, F, Min, QuerySet, Value, When
+from django.db.models.functions import Cast, Mod
+
+from djtaskq.db.fields import from_microseconds
+from djtaskq_beat.errors import Unschedulable
+from djtaskq_beat.models import NextRun
+from djtaskq_beat.occurrences.bounded import Bounded
+from djtaskq_beat.occurrences.window import MINUTE, by_minute
+from djtaskq_beat.rows import Row, read
+from djtaskq_beat.timetable import KINDS, schedule_of
+
+MOST_ROWS = 200_000
+MOST_GROUPS = 3_000
+SECONDS = 0.4
+MOST_NAMES = 100
+_CHUNK = 500
+_HOUR = dt.timedelta(hours=1)
+_SHARED = (*(f"periodic_task__{kind}_id" for kind in KINDS), "periodic_task__one_off")
+_MICROSECONDS = 60_000_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Day:
+    """The 25 hours from `start`, the hour that is going on; `counts` has the runs of each minute by number.
+
+    `scheduled` schedules are due in it, of which `left_out` are not counted beyond their next slot, nor is
+    anything that is first due after `complete_until`, if that is set.
+    """
+
+    start: dt.datetime
+    now: dt.datetime
+    counts: Counter[int]
+    scheduled: int
+    left_out: int
+    complete_until: dt.datetime | None
+
+    hours = 25
+
+    def minute(self, number: int) -> dt.datetime:
+        return self.start + number * MINUTE
+
+    def by_hour(self) -> list[int]:
+        totals = [0] * self.hours
+        for minute, count in self.counts.items():
+            totals[minute // 60] += count
+        return totals
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Group:
+    """Periodic tasks with the same slots; `key` finds them again, `pk` is one of them."""
+
+    pk: int
+    size: int
+    first: dt.datetime
+    key: dict[str, Any]
+
+
+def day(using: str, now: dt.datetime, start: dt.datetime) -> Day:
+    """The day from `start` on, the beginning of the hour of `now`; one statement more per 500 groups."""
+    end = start + Day.hours * _HOUR
+    coming, complete_until = _coming(using, end)
+    scheduled = coming.count()
+    counts: Counter[int] = Counter()
+    expanded = 0
+    for group, slots in _expanded(using, _groups(coming, end), now, start):
+        expanded += group.size
+        for minute, count in slots.items():
+            counts[minute] += count * group.size
+    return Day(start, now, counts, scheduled, scheduled - expanded, complete_until)
+
+
+def due_in(using: str, now: dt.datetime, minute: dt.datetime, start: dt.datetime) -> list[tuple[int, str]]:
+    """The keys and names of up to 100 periodic tasks with a slot in the minute that begins at `minute`."""
+    end = start + Day.hours * _HOUR
+    coming, _ = _coming(using, end)
+    number = (minute - start) // MINUTE
+    found: dict[int, str] = {}
+    for group, slots in _expanded(using, _groups(coming, end), now, start):
+        if number in slots:
+            named = coming.filter(**group.key).values_list("pk", "periodic_task__name")
+            found.update(named[: MOST_NAMES - len(found)])
+        if len(found) >= MOST_NAMES:
+            break
+    return sorted(found.items(), key=lambda task: task[1])
+
+
+def _coming(using: str, end: dt.datetime) -> tuple[QuerySet[NextRun], dt.datetime | None]:
+    """The rows with a slot before `end`, at most as many as are bearable: those that are due first."""
+    rows = NextRun.objects.using(using).filter(
+        slot__isnull=False, run_at__lt=end, changed_at__isnull=True, periodic_task__enabled=True
+    )
+    beyond = NextRun.objects.using(using).filter(run_at__lt=end).order_by("run_at")
+    cut = beyond.values_list("run_at", flat=True)[MOST_ROWS : MOST_ROWS + 1].first()
+    return (rows, None) if cut is None else (rows.filter(run_at__lt=cut), cut)
+
+
+def _groups(coming: QuerySet[NextRun], end: dt.datetime) -> list[Group]:
+    """The largest groups; one statement."""
+    slot = Cast("slot", BigIntegerField())
+    expiring = Case(When(periodic_task__expires__lt=end, then=F("periodic_task__expires")), default=None)
+    keyed = coming.annotate(
+        minute=slot - Mod(slot, Value(_MICROSECONDS), output_field=BigIntegerField()), expiring=expiring
+    )
+    names = (*_SHARED, "held_until", "minute", "expiring")
+    grouped = keyed.order_by().values(*names).annotate(size=Count("pk"), first=Min("slot"), one=Min("pk"))
+    return [_group(values) for values in grouped.order_by("-size", "one")[:MOST_GROUPS]]
+
+
+def _group(values: dict[str, Any]) -> Group:
+    key = {
+        (f"{name}__isnull" if values[name] is None else name): True if values[name] is None else values[name]
+        for name in (*_SHARED, "held_until")
+    }
+    minute = from_microseconds(values["minute"])
+    key |= {"slot__gte": minute, "slot__lt": minute + MINUTE}
+    if values["expiring"] is not None:
+        key["periodic_task__expires"] = values["expiring"]
+    return Group(values["one"], values["size"], values["first"], key)
+
+
+def _expanded(
+    using: str, groups: Sequence[Group], now: dt.datetime, start: dt.datetime
+) -> Iterator[tuple[Group, Counter[int]]]:
+    """Each group with its slots by the minute's number, until the time is spent."""
+    deadline = time.monotonic() + SECONDS
+    for begin in range(0, len(groups), _CHUNK):
+        chunk = groups[begin : begin + _CHUNK]
+        rows = read(using, [group.pk for group in chunk])
+        for group in chunk:
+            if time.monotonic() > deadline:
+                return
+            if group.pk in rows:
+                yield group, _slots(group, rows[group.pk], now, start)
+
+
+def _slots(group: Group, row: Row, now: dt.datetime, start: dt.datetime) -> Counter[int]:
+    if row.one_off or row.clocked_id is not None:
+        return Counter([max(group.first - start, dt.timedelta()) // MINUTE])
+    try:
+        schedule = schedule_of(row, group.first)
+    except Unschedulable:  # beat reports it as soon as it has looked at it
+        return Counter()
+    begins = max(group.first, now, row.run_policy_paused_until or now)
+    return by_minute(Bounded(schedule, begins, None), start, Day.hours * 60)
