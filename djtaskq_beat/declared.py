@@ -61,9 +61,10 @@ def declare(entries: Mapping[str, Mapping[str, Any]], *, app: Celery, using: str
             schedule = schedules.maybe_schedule(entry["schedule"], app=app)
             columns = _columns(**{key: value for key, value in entry.items() if key != "schedule"})
             _install(existing.get(name), {"name": name, **columns}, schedule, using)
-        except IntegrityError:
-            logger.info("beat: %s was installed by another beat just now", name)
-        except (*_WRONG, BeatError):
+        except (*_WRONG, IntegrityError, BeatError):
+            if name not in existing and tasks.filter(name=name).exists():
+                logger.info("beat: %s was installed by another beat just now", name)
+                continue
             logger.exception("beat: the entry %s of beat_schedule cannot be installed: %r", name, entry)
 
 
