@@ -57,3 +57,27 @@ class InvalidMessage(Unschedulable):
 
 class NotDeclarable(BeatError):
     """{schedule!r} is no schedule that can be kept: use seconds, a timedelta, crontab, solar or clocked."""
+
+
+class NoSuchSchedule(BeatError):
+    """There is no schedule named “{name}”. {hint}"""
+
+
+class InvalidTime(BeatError):
+    """“{text}” is no time that can be used: write it as 2026-03-01T06:00 or 2026-03-01T06:00+01:00."""
+
+
+class WrongFile(BeatError):
+    """{where} cannot be read as schedules: {reason}"""
+
+
+class WrongEntry(BeatError):
+    """“{name}”: {field}: {reason}"""
+
+
+class WrongEntries(BeatError):
+    """Nothing was changed, since entries are wrong:{entries}"""
+
+
+class ChangedMeanwhile(BeatError):
+    """Somebody else changed the schedules at the same time, and nothing was changed here: run it again."""
