@@ -10,7 +10,9 @@ class DjtaskqBeatConfig(dependent.DependentConfig):
     needs = ("django_celery_beat",)
 
     def ready(self) -> None:
-        from djtaskq_beat import checks, signals
+        from djtaskq_beat import checks, migrating, signals
 
         checks.register()
+        migrating.register()
+        migrating.connect()
         signals.connect()

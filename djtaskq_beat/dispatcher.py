@@ -16,7 +16,7 @@ from djtaskq_beat.chores import Chore, Chores
 from djtaskq_beat.models import NextRun, TaskRun
 from djtaskq_beat.overlap import replaced_by, task_ids
 from djtaskq_beat.publisher import Outcome, Publisher, outcome_of
-from djtaskq_beat.reconciliation import reconcile
+from djtaskq_beat.reconciliation import Reconciliation
 from djtaskq_beat.store import Claimer, Run, claim_due
 
 logger = get_logger("celery.beat")
@@ -38,6 +38,7 @@ class Dispatcher:
         self._uncounted: Counter[int] = Counter()
         self._due_at = math.inf
         self._peeked_at = -math.inf
+        self._look_for_changes = Reconciliation(using)
         self._chores = Chores([Chore(lambda: conf().BEAT_RECONCILE_SECONDS, self._reconcile)])
 
     def step(self) -> float:
@@ -135,7 +136,7 @@ class Dispatcher:
             self._uncounted = Counter(left)
 
     def _reconcile(self) -> bool:
-        found = reconcile(self.using)
+        found = self._look_for_changes()
         if found:
             self._due_at = -math.inf
         # More than it takes at once, as on the first day over a full table.

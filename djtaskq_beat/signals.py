@@ -1,7 +1,8 @@
 """A save or a delete through the ORM is seen at the next tick: it marks the rows it concerns.
 
-The mark is written in the caller's own transaction, so that beat sees both or neither. Fixtures (`raw`) mark
-too: that touches no row but ours, and needs none of theirs.
+These receivers stand in for the triggers where a database has none, and do nothing where it has. The mark is
+written in the caller's own transaction, so that beat sees both or neither. Fixtures (`raw`) mark too: that
+touches no row but ours, and needs none of theirs.
 """
 
 from collections.abc import Collection
@@ -39,8 +40,9 @@ def task_saved(
     **_signal: Any,
 ) -> None:
     from djtaskq_beat.models import NextRun
+    from djtaskq_beat.triggers import active
 
-    if update_fields is not None and _NOT_PLANNED.issuperset(update_fields):
+    if (update_fields is not None and _NOT_PLANNED.issuperset(update_fields)) or active(using):
         return
     rows = NextRun.objects.using(using)
     if (created or not rows.filter(pk=instance.pk).mark_changed()) and instance.enabled:
@@ -55,13 +57,16 @@ class _Shared:
 
     def __call__(self, *, instance: Any, using: str, created: bool, **_signal: Any) -> None:
         from djtaskq_beat.models import NextRun
+        from djtaskq_beat.triggers import active
 
-        if not created:
+        if not created and not active(using):
             rows = NextRun.objects.using(using)
             rows.filter(**{f"periodic_task__{self._path}": instance.pk}).mark_changed()
 
 
 def policy_changed(*, instance: Any, using: str, **_signal: Any) -> None:
     from djtaskq_beat.models import NextRun
+    from djtaskq_beat.triggers import active
 
-    NextRun.objects.using(using).filter(pk=instance.pk).mark_changed()
+    if not active(using):
+        NextRun.objects.using(using).filter(pk=instance.pk).mark_changed()

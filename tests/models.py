@@ -17,3 +17,14 @@ class Note(models.Model):
 
     def __str__(self):
         return self.key
+
+
+class Mark(models.Model):
+    """What a trigger on somebody else's table writes to."""
+
+    key = models.CharField(max_length=150, unique=True)
+    at = InstantField(null=True)
+    text = models.CharField(max_length=50, default="made")
+
+    def __str__(self):
+        return self.key

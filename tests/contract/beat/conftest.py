@@ -11,6 +11,7 @@ from djtaskq_beat.chores import Chores
 from djtaskq_beat.dispatcher import Dispatcher
 from djtaskq_beat.models import NextRun
 from djtaskq_beat.publisher import Publisher
+from djtaskq_beat.triggers import TRIGGERS, forget_active
 
 
 @pytest.fixture
@@ -83,6 +84,16 @@ def make_due(database):
         )
 
     return shift
+
+
+@pytest.fixture
+def without_triggers(database):
+    """The database marks nothing by itself, as where its owner allows no triggers."""
+    TRIGGERS.drop(database)
+    forget_active(database)
+    yield
+    TRIGGERS.install(database)
+    forget_active(database)
 
 
 def settle(dispatcher, most=20):
