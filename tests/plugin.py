@@ -32,6 +32,7 @@ FIXTURES = {
     "rabbitmq_url": "rabbitmq",
     "rabbitmq_server": "rabbitmq",
     "postgresql_server": "postgresql",
+    "pgbouncer": "postgresql",
     "mariadb_server": "mariadb",
 }
 

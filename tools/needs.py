@@ -8,6 +8,7 @@ from tools.machine import Need
 
 POSTGRESQL = Need("PostgreSQL", ("postgres",), ("postgresql",))
 MARIADB = Need("MariaDB", ("mariadbd", "mariadb-install-db"), ("mariadb-server",))
+PGBOUNCER = Need("PgBouncer", ("pgbouncer",), ("pgbouncer",))
 REDIS = Need("Redis", ("redis-server",), ("redis-server",))
 RABBITMQ = Need("RabbitMQ", ("rabbitmq-server", "epmd"), ("rabbitmq-server",))
 BROWSER = Need("Chromium with its driver", ("chromium", "chromedriver"), ("chromium", "chromium-driver"))
@@ -26,7 +27,7 @@ class _Headers(Need):
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 HEADERS = _Headers("Python's C headers", (), (f"python{_VERSION}-dev",))
 
-SERVERS = (POSTGRESQL, MARIADB, REDIS, RABBITMQ)
+SERVERS = (POSTGRESQL, MARIADB, REDIS, RABBITMQ, PGBOUNCER)
 
 # mysqlclient, Django's driver for MariaDB and MySQL, is published as source alone.
 MYSQLCLIENT = (COMPILER, PKG_CONFIG, MARIADB_LIBRARY, HEADERS)
