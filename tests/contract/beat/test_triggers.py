@@ -1,0 +1,330 @@
+"""The triggers themselves: who fires them, what they cost, and how they come and go."""
+
+import datetime as dt
+import threading
+
+import pytest
+from django.core import checks
+from django.core.management import call_command
+from django.db import connections, transaction
+from django.db.migrations.loader import MigrationLoader
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from djtaskq.db.triggers import TriggersRefused
+from djtaskq_beat import reconciliation
+from djtaskq_beat.models import NextRun, RunPolicy
+from djtaskq_beat.reconciliation import Reconciliation
+from djtaskq_beat.rows import _PLANNED
+from djtaskq_beat.triggers import SCHEDULE_FIELDS, TASK_FIELDS, TRIGGERS, ask_active, forget_active
+from tests.contract.beat.conftest import settle
+
+
+def by_sql(statement):
+    def change(task, database):
+        with connections[database].cursor() as cursor:
+            cursor.execute(statement, [task.pk])
+
+    return change
+
+
+def by_bulk_update(task, database):
+    task.one_off = True
+    PeriodicTask.objects.bulk_update([task], ["one_off"])
+
+
+def by_a_historical_model(task, database):
+    state = MigrationLoader(connections[database]).project_state()
+    state.apps.get_model("django_celery_beat.PeriodicTask").objects.using(database).filter(pk=task.pk).update(
+        args="[1]"
+    )
+
+
+def by_swapping_the_schedule(task, database):
+    IntervalSchedule.objects.filter(pk=task.interval_id).update(every=F("every") + 1)
+
+
+def by_a_policy(task, database):
+    RunPolicy.objects.bulk_create([RunPolicy(periodic_task=task, jitter=5)])
+
+
+def by_changing_a_policy(task, database):
+    by_a_policy(task, database)
+    NextRun.objects.update(changed_at=None)
+    RunPolicy.objects.update(jitter=6)
+
+
+def by_removing_a_policy(task, database):
+    by_a_policy(task, database)
+    NextRun.objects.update(changed_at=None)
+    RunPolicy.objects.all()._raw_delete(database)
+
+
+WAYS = {
+    "update": lambda task, _: PeriodicTask.objects.filter(pk=task.pk).update(enabled=False),
+    "bulk update": by_bulk_update,
+    "SQL": by_sql("UPDATE django_celery_beat_periodictask SET expire_seconds = 5 WHERE id = %s"),
+    "SQL on the schedule": by_sql(
+        "UPDATE django_celery_beat_intervalschedule SET period = 'hours' WHERE id ="
+        " (SELECT interval_id FROM django_celery_beat_periodictask WHERE id = %s)"
+    ),
+    "a historical model": by_a_historical_model,
+    "the schedule": by_swapping_the_schedule,
+    "a new policy": by_a_policy,
+    "a changed policy": by_changing_a_policy,
+    "no policy any more": by_removing_a_policy,
+}
+
+
+@pytest.mark.parametrize("change", WAYS.values(), ids=WAYS)
+def test_however_a_task_is_changed_it_is_looked_at_again(change, dispatcher, make_task, database):
+    task, other = make_task(every=3600), make_task("other", every=7200)
+    settle(dispatcher)
+    change(task, database)
+    assert {known.pk for known in NextRun.objects.exclude(changed_at=None)} == {task.pk}
+    assert NextRun.objects.get(pk=other.pk).run_at > NextRun.objects.get(pk=task.pk).run_at
+    settle(dispatcher)
+    assert not NextRun.objects.exclude(changed_at=None).exists()
+
+
+def test_every_column_that_decides_slots_is_watched():
+    watched = {
+        *TASK_FIELDS,
+        *(f"{kind}__{name}" for kind, (_, names) in SCHEDULE_FIELDS.items() for name in names),
+    }
+    assert {name.removesuffix("_id") for name in _PLANNED} <= watched
+
+
+def test_what_beat_writes_itself_changes_nothing(dispatcher, make_task, make_due, sent, database):
+    task = make_task()
+    settle(dispatcher)
+    make_due()
+    settle(dispatcher)
+    assert len(sent()) == 1
+    PeriodicTask.objects.update(last_run_at=dt.datetime.now(dt.UTC), total_run_count=F("total_run_count") + 1)
+    PeriodicTask.objects.update(date_changed=dt.datetime.now(dt.UTC), description="x")
+    assert NextRun.objects.get(pk=task.pk).changed_at is None
+
+
+def test_a_full_save_of_a_stale_instance_without_a_change_marks_nothing(dispatcher, make_task):
+    task = make_task()
+    settle(dispatcher)
+    PeriodicTask.objects.get(pk=task.pk).save()
+    assert NextRun.objects.get(pk=task.pk).changed_at is None
+
+
+def test_a_transaction_that_commits_late_is_seen_after_it_has(dispatcher, make_task, database):
+    first = make_task(every=3600)
+    settle(dispatcher)
+    begun, release = threading.Event(), threading.Event()
+
+    def insert():
+        try:
+            with transaction.atomic(using=database):
+                PeriodicTask.objects.bulk_create(
+                    [PeriodicTask(name="late", task="tests.add", interval=first.interval)]
+                )
+                begun.set()
+                release.wait(20)
+        finally:
+            connections.close_all()
+
+    editor = threading.Thread(target=insert)
+    editor.start()
+    assert begun.wait(10)
+    if database != "sqlite":  # its one writer has everybody wait
+        make_task("meanwhile", every=3600)
+        settle(dispatcher)
+    assert not NextRun.objects.filter(periodic_task__name="late").exists()
+    release.set()
+    editor.join(20)
+    settle(dispatcher)
+    assert NextRun.objects.get(periodic_task__name="late").slot is not None
+
+
+def test_a_task_that_takes_the_name_of_a_deleted_one_is_another_task(dispatcher, make_task, make_due, sent):
+    task = make_task()
+    settle(dispatcher)
+    make_due()
+    settle(dispatcher)
+    PeriodicTask.objects.filter(pk=task.pk).delete()
+    again = make_task()
+    settle(dispatcher)
+    assert len(sent()) == 1
+    assert NextRun.objects.get().pk == again.pk != task.pk
+    assert NextRun.objects.get().last_slot is None
+
+
+def test_an_edit_of_a_schedule_that_10_000_tasks_share_costs_two_statements(minutely, database):
+    PeriodicTask.objects.bulk_create(
+        PeriodicTask(name=f"task {number}", task="tests.add", crontab=minutely) for number in range(10_000)
+    )
+    IntervalSchedule.objects.create(every=60, period="seconds")
+    assert ask_active(database)
+    NextRun.objects.update(changed_at=None, run_at=None)
+    with CaptureQueriesContext(connections[database]) as captured:
+        CrontabSchedule.objects.filter(pk=minutely.pk).update(minute="*/5")
+    assert len(captured) == 1
+    assert NextRun.objects.exclude(run_at=None).count() == 10_000
+
+
+def test_a_save_costs_no_more_statements_than_without_us(dispatcher, make_task, database):
+    task = make_task()
+    assert ask_active(database)
+    task.args = "[1]"
+    with CaptureQueriesContext(connections[database]) as captured:
+        task.save()
+    assert not [query for query in captured if "djtaskq_beat" in query["sql"]]
+    assert NextRun.objects.get(pk=task.pk).changed_at is not None
+
+
+def test_without_triggers_the_receivers_mark(dispatcher, make_task, without_triggers):
+    task = make_task(every=3600)
+    assert NextRun.objects.get().changed_at is not None
+    settle(dispatcher)
+    task.interval.every = 600
+    task.interval.save()
+    assert NextRun.objects.get().changed_at is not None
+    settle(dispatcher)
+    RunPolicy.objects.create(periodic_task=task)
+    assert NextRun.objects.get().changed_at is not None
+
+
+def test_a_write_to_their_tables_never_fails_since_ours_are_gone(make_task, database):
+    if database == "sqlite":
+        return  # it cannot forgive: see the note on changes past the signals
+    task = make_task()
+    assert ask_active(database)
+    with connections[database].cursor() as cursor:
+        cursor.execute("ALTER TABLE djtaskq_beat_nextrun RENAME TO hidden")
+        try:
+            with transaction.atomic(using=database):
+                PeriodicTask.objects.filter(pk=task.pk).update(enabled=False)
+                IntervalSchedule.objects.update(every=5)
+                five = [
+                    PeriodicTask(name=f"task {number}", task="t", interval=task.interval)
+                    for number in range(5)
+                ]
+                PeriodicTask.objects.bulk_create(five)
+            PeriodicTask.objects.filter(name="task 1")._raw_delete(database)
+        finally:
+            cursor.execute("ALTER TABLE hidden RENAME TO djtaskq_beat_nextrun")
+    assert PeriodicTask.objects.count() == 5
+
+
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_a_statement_that_reads_our_table_may_write_theirs(make_task, database):
+    """MariaDB lets no trigger write to a table that the statement uses."""
+    make_task()
+    with connections[database].cursor() as cursor:
+        cursor.execute(
+            "UPDATE django_celery_beat_periodictask task"
+            " JOIN djtaskq_beat_nextrun known ON known.periodic_task_id = task.id SET task.enabled = 0"
+        )
+    assert PeriodicTask.objects.filter(enabled=False).count() == 1
+
+
+def unnoticed(count, database):
+    """Periodic tasks whose rows of the timetable all say something else than theirs."""
+    interval = IntervalSchedule.objects.create(every=60, period="seconds")
+    PeriodicTask.objects.bulk_create(
+        PeriodicTask(name=f"task {number}", task="tests.add", interval=interval) for number in range(count)
+    )
+    NextRun.objects.update(changed_at=None, run_at=None, planned_from="other")
+
+
+def test_a_sweep_costs_the_same_however_many_rows_there_are(database, monkeypatch):
+    monkeypatch.setattr(reconciliation, "SLICE", 10)
+    unnoticed(200, database)
+    look = Reconciliation(database)
+    for _ in range(2):
+        with CaptureQueriesContext(connections[database]) as captured:
+            assert 0 < look() <= 3 * 10
+        assert len(captured) <= 2 + 3 * 5
+
+
+def test_a_sweep_that_finds_nothing_looks_at_one_slice(dispatcher, database, monkeypatch):
+    monkeypatch.setattr(reconciliation, "SLICE", 10)
+    unnoticed(100, database)
+    settle(dispatcher)
+    NextRun.objects.mark_changed()
+    settle(dispatcher)
+    look = Reconciliation(database)
+    for _ in range(30):
+        with CaptureQueriesContext(connections[database]) as captured:
+            assert look() == 0
+        assert len(captured) <= 10
+
+
+def test_sweeps_come_around_to_every_row(database, monkeypatch):
+    monkeypatch.setattr(reconciliation, "SLICE", 10)
+    unnoticed(105, database)
+    PeriodicTask.objects.filter(name__endswith="7")._raw_delete(database)
+    NextRun.objects.bulk_create([NextRun(periodic_task_id=10**9 + number) for number in range(5)])
+    look = Reconciliation(database)
+    for _ in range(11):
+        look()
+    assert not NextRun.objects.filter(changed_at=None).exists()
+    assert NextRun.objects.count() == PeriodicTask.objects.count()
+
+
+def test_beat_says_once_that_the_triggers_vanished_and_goes_on(make_task, database, caplog):
+    caplog.set_level("INFO", "celery.beat")
+    make_task()
+    look = Reconciliation(database)
+    assert look() == 0
+    TRIGGERS.drop(database)
+    try:
+        PeriodicTask.objects.update(start_time=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+        NextRun.objects.update(changed_at=None, planned_from="other")
+        assert look() == 1
+        look()
+    finally:
+        TRIGGERS.install(database)
+    look()
+    assert [record.levelname for record in caplog.records if "triggers" in record.message] == [
+        "WARNING",
+        "INFO",
+    ]
+    assert "no longer in the database" in caplog.text
+
+
+def test_the_way_back_leaves_nothing_of_us_in_their_tables(make_task, database):
+    task = make_task()
+    try:
+        call_command("migrate", "djtaskq_beat", "zero", database=database, verbosity=0)
+        assert len(TRIGGERS.missing(database)) == 10
+        assert TRIGGERS.drop(database) is False
+        forget_active(database)
+        PeriodicTask.objects.filter(pk=task.pk).update(enabled=False)
+        PeriodicTask.objects.bulk_create(
+            [PeriodicTask(name="other", task="tests.add", interval=task.interval)]
+        )
+    finally:
+        call_command("migrate", "djtaskq_beat", database=database, verbosity=0)
+    assert TRIGGERS.missing(database) == []
+    assert {known.periodic_task.name for known in NextRun.objects.all()} == {"other"}
+
+
+def test_migrate_goes_on_where_the_database_takes_no_triggers(
+    database, without_triggers, monkeypatch, caplog
+):
+    def refuse(_using):
+        raise TriggersRefused(reason="TRIGGER command denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TRIGGERS, "install", refuse)
+        call_command("migrate", database=database, verbosity=0)
+    assert "TRIGGER command denied" in caplog.text
+    assert "log_bin_trust_function_creators=1" in caplog.text
+
+
+def test_a_check_says_where_the_triggers_are_missing(database, without_triggers):
+    def found():
+        messages = checks.run_checks(tags=[checks.Tags.database], databases=[database])
+        return [message for message in messages if message.id == "djtaskq_beat.W003"]
+
+    assert [repr(database) in message.msg for message in found()] == [True]
+    TRIGGERS.install(database)
+    assert found() == []
