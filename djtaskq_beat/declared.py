@@ -1,40 +1,35 @@
-"""The entries of `beat_schedule`, installed as rows; nothing is written where nothing changed."""
+"""`beat_schedule` as each beat declares it at its start; written only where something changed."""
 
-import datetime as dt
-from collections.abc import Mapping
-from decimal import Decimal
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from celery import Celery, schedules
+from celery.backends.base import Backend
 from celery.utils.log import get_logger
-from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.db import DataError, IntegrityError, models, transaction
-from django_celery_beat import models as theirs
-from django_celery_beat.clockedschedule import clocked
-from kombu.utils.json import dumps
+from django.db import DataError, IntegrityError
+from django_celery_beat.models import PeriodicTask
 
-from djtaskq_beat.errors import BeatError, IntervalTooShort, NotDeclarable
-from djtaskq_beat.occurrences.zones import zone_named
+from djtaskq_beat.declaring.entries import WRONG, Wanted, digest_of, wanted
+from djtaskq_beat.declaring.installed import Installed, installed, undeclared
+from djtaskq_beat.declaring.installing import install, remove
+from djtaskq_beat.declaring.standing import Standing, become_current, declaring, standing
 
 logger = get_logger("celery.beat")
 CLEANUP = "celery.backend_cleanup"
-_OPTIONS = ("queue", "exchange", "routing_key", "priority")
-# What can be wrong with an entry that a person wrote.
-_WRONG = (
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    OverflowError,
-    DataError,
-    ValidationError,
-    ImproperlyConfigured,
-)
+LOOK_SECONDS = 30.0
+# While somebody holds what is to be changed.
+_BUSY_SECONDS = 1.0
+# However much a release changes, other work gets its turn after this many rows.
+MOST = 50
+_SECRETS = frozenset({"args", "kwargs", "headers"})
 
 
 def default_entries(app: Celery) -> dict[str, Any]:
-    """Celery's own entries: the clean-up of results, where the backend does not expire them by itself."""
-    if not app.conf.result_expires or app.backend.supports_autoexpire:
+    """Celery's own entries: the clean-up of results, where the backend keeps them until somebody does it."""
+    backend = app.backend
+    does_nothing = getattr(backend.cleanup, "__func__", None) is Backend.cleanup
+    if not app.conf.result_expires or backend.supports_autoexpire or does_nothing:
         return {}
     return {
         CLEANUP: {
@@ -45,118 +40,149 @@ def default_entries(app: Celery) -> dict[str, Any]:
     }
 
 
-def declare(entries: Mapping[str, Mapping[str, Any]], *, app: Celery, using: str) -> None:
-    """Make the rows say what the entries say; one statement if they do.
+class Declarer:
+    """One beat's `beat_schedule`: has the rows say it, unless another release's is in force."""
 
-    As in django-celery-beat, what an entry does not speak of (enabled, one_off, start_time, description) is
-    left to whoever edits the row. An entry that is wrong is logged, and the others are installed.
-    """
-    tasks = theirs.PeriodicTask._default_manager.using(using)
-    existing = {
-        task.name: task
-        for task in tasks.filter(name__in=entries).select_related("interval", "crontab", "solar", "clocked")
-    }
-    for name, entry in entries.items():
-        try:
-            schedule = schedules.maybe_schedule(entry["schedule"], app=app)
-            columns = _columns(**{key: value for key, value in entry.items() if key != "schedule"})
-            _install(existing.get(name), {"name": name, **columns}, schedule, using)
-        except (*_WRONG, IntegrityError, BeatError):
-            if name not in existing and tasks.filter(name=name).exists():
-                logger.info("beat: %s was installed by another beat just now", name)
+    def __init__(self, entries: Mapping[str, Any], *, app: Celery, using: str, name: str) -> None:
+        self._entries = _wanted(entries, app)
+        self.digest = digest_of(self._entries)
+        self._using = using
+        self._name = name
+        self._started: Any = None
+        self._look_at = 0.0
+        self._says_so = False
+        self._said: set[str] = set()
+
+    def look(self) -> bool:
+        """Do what is to be done now, at most 50 rows of it; returns whether nothing is left to do.
+
+        To be called at every tick: between two looks it asks nothing of the database. Three statements for
+        rows that say what they are to, however many; one every 30 seconds from then on. Raises database
+        errors, and is to be called again then.
+        """
+        if time.monotonic() < self._look_at:
+            return self._says_so
+        pause = self._look()
+        self._look_at = time.monotonic() + pause
+        return pause == LOOK_SECONDS
+
+    def _look(self) -> float:
+        found = standing(self.digest, self._using)
+        self._started = self._started or found.now
+        if not found.may_declare(self._started):
+            self._stand_back(found)
+            return LOOK_SECONDS
+        if found.is_current and (self._says_so or self._rows_say_so()):
+            self._says_so = True
+            return LOOK_SECONDS
+        return self._declare()
+
+    def _stand_back(self, found: Standing) -> None:
+        self._says_so = False
+        if found.current and self._once(f"current {found.current.digest}"):
+            logger.info(
+                "beat: The beat_schedule of another release is in force, declared by %s at %s. This one's "
+                "takes its place once no beat of that release runs.",
+                found.current.declared_by,
+                found.current.declared_at.isoformat(timespec="seconds"),
+            )
+
+    def _declare(self) -> float:
+        with declaring(self._using) as alone:
+            if not alone:
+                return _BUSY_SECONDS
+            found = standing(self.digest, self._using)
+            if not found.may_declare(self._started):
+                return 0
+            if not found.is_current:
+                become_current(found, self._name, self._using)
+            rows = installed(self._names(), self._using)
+            todo = self._unsettled(rows)
+            busy = self._install(todo[:MOST], rows)
+            gone, more = remove(self._names(), MOST, self._using)
+        for name in gone:
+            logger.info("beat: %s is disabled, since beat_schedule has it no more", name)
+        self._says_so = not busy and not more and len(todo) <= MOST
+        if self._says_so:
+            return LOOK_SECONDS
+        return _BUSY_SECONDS if busy else 0
+
+    def _install(self, entries: Sequence[Wanted], rows: Mapping[str, Installed]) -> bool:
+        """Install `entries`; returns whether some of them could not be now."""
+        busy = False
+        for entry in entries:
+            try:
+                busy |= not install(entry, rows.get(entry.name), self._using)
+            except (*WRONG, DataError, IntegrityError) as error:
+                if entry.name not in rows and self._exists(entry.name):
+                    busy = True  # somebody made it just now
+                    continue
+                _complain(entry.name, error)
+                self._entries[entry.name] = None
+        return busy
+
+    def _rows_say_so(self) -> bool:
+        names = self._names()
+        rows = installed(names, self._using)
+        return not self._unsettled(rows) and not undeclared(names, self._using).exists()
+
+    def _unsettled(self, rows: Mapping[str, Installed]) -> list[Wanted]:
+        """The entries whose rows are missing or say something else."""
+        found = []
+        for entry in self._entries.values():
+            if entry is None:
                 continue
-            logger.exception("beat: the entry %s of beat_schedule cannot be installed: %r", name, entry)
+            row = rows.get(entry.name)
+            if row is None or not row.is_settled(entry):
+                found.append(entry)
+            elif row.keeps_edits and self._once(f"kept {entry.name}"):
+                _say_what_is_kept(entry, row)
+        return found
+
+    def _names(self) -> list[str]:
+        # An entry that is wrong is declared all the same: its row stays as it is.
+        return list(self._entries)
+
+    def _exists(self, name: str) -> bool:
+        tasks = PeriodicTask._default_manager.using(self._using).filter(name=name)
+        # Not every database tells upper case from lower case.
+        return name in tasks.values_list("name", flat=True)
+
+    def _once(self, what: str) -> bool:
+        said = what in self._said
+        self._said.add(what)
+        return not said
 
 
-def _install(task: theirs.PeriodicTask | None, wanted: dict[str, Any], schedule: Any, using: str) -> None:
-    model, spec = _specified(schedule)
-    kind = _KINDS[model]
-    current = None if task is None else getattr(task, kind)
-    kept = current if current is not None and _says(current, spec) else None
-    wanted |= dict.fromkeys(_KINDS.values()) | {kind: kept}
-    if task is not None and kept is not None and _says(task, wanted):
-        return
-    with transaction.atomic(using=using):
-        wanted[kind] = kept or _schedule_row(model, spec, using)
-        task = task or theirs.PeriodicTask()
-        for field, value in wanted.items():
-            setattr(task, field, value)
-        task.save(using=using)
+def _wanted(entries: Mapping[str, Any], app: Celery) -> dict[str, Wanted | None]:
+    """What the entries say; those that are wrong are logged, and None."""
+    found: dict[str, Wanted | None] = {}
+    for key, entry in entries.items():
+        name = str(key)
+        try:
+            found[name] = read = wanted(name, entry, app)
+        except WRONG as error:
+            _complain(name, error)
+            found[name] = None
+            continue
+        if read.lost:
+            lost = ", ".join(read.lost)
+            logger.warning("beat: %s is sent without its options %s: set them on the task itself", name, lost)
+    return found
 
 
-def _says(row: models.Model, columns: Mapping[str, Any]) -> bool:
-    return all(getattr(row, name) == value for name, value in columns.items())
+def _complain(name: str, error: Exception) -> None:
+    why = f"it has no {error}" if isinstance(error, KeyError) else error
+    logger.error("beat: the entry %s of beat_schedule cannot be installed: %s", name, why)
 
 
-def _columns(
-    *,
-    args: Any = None,
-    kwargs: Any = None,
-    options: Mapping[str, Any] | None = None,
-    relative: bool = False,  # noqa: ARG001  a grid has no drift that it could undo
-    **columns: Any,
-) -> dict[str, Any]:
-    options = options or {}
-    return {
-        **columns,
-        "args": dumps(args or []),
-        "kwargs": dumps(kwargs or {}),
-        **{name: options.get(name) for name in _OPTIONS},
-        "headers": dumps(options.get("headers") or {}),
-        "expire_seconds": options.get("expire_seconds", _seconds(options.get("expires"))),
-    }
+def _say_what_is_kept(entry: Wanted, row: Installed) -> None:
+    differences = row.differences(entry)
+    if differences:
+        listed = "; ".join(_difference(column, *pair) for column, pair in sorted(differences.items()))
+        logger.info("beat: %s keeps its edits, though beat_schedule says otherwise: %s", entry.name, listed)
 
 
-def _seconds(expires: Any) -> int | None:
-    """Celery's own `expires` in seconds; a fixed time cannot be one of a message that is sent again."""
-    if isinstance(expires, dt.timedelta):
-        expires = expires.total_seconds()
-    return int(expires) if isinstance(expires, int | float) else None
-
-
-def _specified(schedule: Any) -> tuple[type[models.Model], dict[str, Any]]:
-    """The model and the columns of the row that keeps `schedule`."""
-    if isinstance(schedule, schedules.crontab):
-        spec = {
-            name: _field(getattr(schedule, f"_orig_{name}"))
-            for name in ("minute", "hour", "day_of_week", "day_of_month", "month_of_year")
-        }
-        return theirs.CrontabSchedule, {**spec, "timezone": zone_named(str(schedule.tz))}
-    if isinstance(schedule, schedules.solar):
-        place = {"latitude": Decimal(str(schedule.lat)), "longitude": Decimal(str(schedule.lon))}
-        return theirs.SolarSchedule, {"event": schedule.event, **place}
-    if isinstance(schedule, clocked):
-        return theirs.ClockedSchedule, {"clocked_time": schedule.clocked_time}
-    run_every = getattr(schedule, "run_every", None)
-    if isinstance(run_every, dt.timedelta):
-        return theirs.IntervalSchedule, _interval(run_every)
-    raise NotDeclarable(schedule=schedule)
-
-
-def _interval(run_every: dt.timedelta) -> dict[str, Any]:
-    microseconds = run_every // dt.timedelta(microseconds=1)
-    if microseconds <= 0:
-        raise IntervalTooShort(every=run_every.total_seconds(), period="seconds", shortest=0)
-    if microseconds % 1_000_000:
-        return {"every": microseconds, "period": "microseconds"}
-    return {"every": microseconds // 1_000_000, "period": "seconds"}
-
-
-def _field(value: Any) -> str:
-    """A crontab field in text: Celery takes numbers and lists of them too."""
-    if isinstance(value, str | int):
-        return str(value)
-    return ",".join(str(number) for number in sorted(value))
-
-
-def _schedule_row(model: type[models.Model], spec: Mapping[str, Any], using: str) -> models.Model:
-    rows = model._default_manager.using(using)
-    return rows.filter(**spec).first() or rows.create(**spec)
-
-
-_KINDS: dict[type[models.Model], str] = {
-    theirs.IntervalSchedule: "interval",
-    theirs.CrontabSchedule: "crontab",
-    theirs.SolarSchedule: "solar",
-    theirs.ClockedSchedule: "clocked",
-}
+def _difference(column: str, stored: Any, declared: Any) -> str:
+    # What a task is called with may be a secret.
+    return f"other {column}" if column in _SECRETS else f"{column} is {stored!r}, not {declared!r}"

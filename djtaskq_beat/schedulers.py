@@ -14,7 +14,7 @@ from django_celery_beat import schedulers as theirs
 
 from djtaskq.conf import conf
 from djtaskq.db.retry import Cause, cause, discard
-from djtaskq_beat.declared import declare, default_entries
+from djtaskq_beat.declared import Declarer, default_entries
 from djtaskq_beat.dispatcher import Dispatcher
 from djtaskq_beat.errors import Unschedulable
 from djtaskq_beat.models import NextRun
@@ -48,7 +48,8 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
         self._ticking = False
         self._said = ""
         self._connected_at = 0.0
-        self._to_declare: Mapping[str, Any] = {}
+        self._entries: Mapping[str, Any] | None = None
+        self._declarer: Declarer | None = None
         super().__init__(*args, **kwargs)
         self.max_interval = (
             kwargs.get("max_interval") or self.app.conf.beat_max_loop_interval or conf().BEAT_MAX_INTERVAL
@@ -79,7 +80,8 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
         self.update_from_dict(default_entries(self.app))
 
     def update_from_dict(self, mapping: Mapping[str, Any]) -> None:
-        self._to_declare = {**self._to_declare, **mapping}
+        self._entries = {**(self._entries or {}), **mapping}
+        self._declarer = None
 
     @property
     def schedule(self) -> dict[str, TimetableEntry]:
@@ -128,14 +130,15 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
         # Made at the first tick: in `worker -B` that is in the process that will use it.
         if self._dispatcher is None:
             publisher = Publisher(self.app, self.Producer, seconds=conf().BEAT_PUBLISH_SECONDS)
-            name = f"{socket.gethostname()}:{os.getpid()}"
-            self._dispatcher = Dispatcher(publisher, using=_database(), name=name)
+            self._dispatcher = Dispatcher(publisher, using=_database(), name=_name())
         return self._dispatcher
 
     def _declare(self) -> None:
-        if self._to_declare:
-            declare(self._to_declare, app=self.app, using=_database())
-            self._to_declare = {}
+        if self._entries is None:
+            return
+        if self._declarer is None:
+            self._declarer = Declarer(self._entries, app=self.app, using=_database(), name=_name())
+        self._declarer.look()
 
     def _refresh_connection(self) -> None:
         connection = connections[_database()]
@@ -162,3 +165,7 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
 
 def _database() -> str:
     return router.db_for_write(NextRun)
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,20 +1,20 @@
-"""The entries of beat_schedule as rows, and the scheduler that Celery makes."""
+"""The entries of beat_schedule as rows: each form that projects write, and what is wrong."""
 
 import datetime as dt
+from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from celery import schedules
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
-from django_celery_beat import schedulers as theirs
+from django_celery_beat.clockedschedule import clocked
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
-from django_celery_beat.utils import is_database_scheduler
+from django_celery_beat.tzcrontab import TzAwareCrontab
 
-from djtaskq_beat.declared import declare, default_entries
-from djtaskq_beat.models import NextRun, TaskRun
-from djtaskq_beat.schedulers import DatabaseScheduler
-from tests.waiting import eventually
+from tests.contract.beat.declaring import install
 
+NOON = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
 ENTRIES = {
     "number": {"task": "tests.add", "schedule": 30.0, "args": (1, 2)},
     "half": {"task": "tests.add", "schedule": 0.5},
@@ -28,12 +28,8 @@ ENTRIES = {
 }
 
 
-def install(app, database, entries=ENTRIES):
-    declare(entries, app=app, using=database)
-
-
 def test_each_kind_of_entry_becomes_a_row(app, database):
-    install(app, database)
+    install(app, database, ENTRIES)
     rows = {task.name: task for task in PeriodicTask.objects.all()}
     assert rows.keys() == ENTRIES.keys()
     assert (rows["number"].interval.every, rows["number"].interval.period) == (30, "seconds")
@@ -55,17 +51,31 @@ def test_each_kind_of_entry_becomes_a_row(app, database):
     assert (rows["solar"].solar.event, float(rows["solar"].solar.latitude)) == ("sunset", -37.81)
 
 
-def test_what_has_not_changed_is_one_statement_and_no_write(app, database):
-    install(app, database)
+def test_what_has_not_changed_is_three_statements_and_no_write(app, database):
+    entries = {
+        f"entry {n}": {"task": "tests.add", "schedule": 60 + n, "kwargs": {"b": 1, "a": 2}} for n in range(50)
+    }
+    install(app, database, {**entries, **ENTRIES})
     changed = PeriodicTasks.last_change()
     with CaptureQueriesContext(connections[database]) as captured:
-        install(app, database)
-    assert len(captured) == 1
+        install(app, database, {**entries, **ENTRIES})
+    assert len(captured) == 3
+    assert {query["sql"].split()[0] for query in captured} == {"SELECT"}
     assert PeriodicTasks.last_change() == changed
 
 
+def test_a_beat_that_has_declared_asks_nothing_until_it_looks_again(app, database):
+    declarer = install(app, database, ENTRIES)
+    with CaptureQueriesContext(connections[database]) as captured:
+        declarer.look()
+        assert len(captured) == 0
+        declarer._look_at = 0
+        declarer.look()
+    assert len(captured) == 1
+
+
 def test_what_has_changed_is_written_and_what_an_operator_set_is_kept(app, database):
-    install(app, database)
+    install(app, database, ENTRIES)
     PeriodicTask.objects.update(enabled=False, description="mine")
     install(app, database, {"number": {"task": "tests.add", "schedule": 60, "args": (9,)}})
     task = PeriodicTask.objects.get(name="number")
@@ -94,94 +104,110 @@ def test_a_schedules_row_is_shared_and_never_doubled(app, database):
         {"task": "tests.add", "schedule": 0},
         {"task": "tests.add", "schedule": -1},
         {"task": "tests.add", "schedule": 60, "args": [object()]},
+        {"task": "tests.add", "schedule": 60, "args": "12"},
+        {"task": "tests.add", "schedule": 60, "kwargs": [1]},
         {"task": "tests.add", "schedule": 60, "no_such_column": 1},
+        {"task": "tests.add", "schedule": 60, "options": {"priority": -1}},
+        {"task": "tests.add", "schedule": 60, "options": {"expires": "soon"}},
+        {"task": "tests.add", "schedule": 60, "id": 7},
+        {"schedule": 60},
+        {"task": "x" * 201, "schedule": 60},
+        {"task": "tests.add", "schedule": dt.timedelta(seconds=4000.5)},
+        {"task": "tests.add", "schedule": schedules.crontab(minute=",".join(["0"] * 200))},
+        {"task": "tests.add", "schedule": 60, "expires": NOON, "expire_seconds": 9},
+        None,
         {"task": "tests.add", "schedule": "daily"},
     ],
     ids=str,
 )
 def test_a_wrong_entry_is_logged_and_the_others_are_installed(wrong, app, database, caplog):
     install(app, database, {"wrong": wrong, "right": {"task": "tests.add", "schedule": 60}})
-    if "no_such_column" not in wrong:
-        assert PeriodicTask.objects.get().name == "right"
-        assert "the entry wrong of beat_schedule cannot be installed" in caplog.text
+    assert PeriodicTask.objects.get().name == "right"
+    assert caplog.text.count("the entry wrong of beat_schedule cannot be installed") == 1
 
 
 def test_a_name_that_is_too_long_keeps_no_other_entry_from_its_place(app, database):
     entry = {"task": "add", "schedule": 60}
-    install(app, database, {"x" * 300: entry, "after it": entry})
-    assert PeriodicTask.objects.filter(name="after it").exists()
+    install(app, database, {"x" * 201: entry, "after it": entry})
+    assert PeriodicTask.objects.get().name == "after it"
 
 
-def test_the_clean_up_is_installed_only_where_the_backend_needs_it(app):
-    assert default_entries(app).keys() == {"celery.backend_cleanup"}
-    app.conf.result_expires = None
-    assert default_entries(app) == {}
-    app.conf.result_expires = 3600
-    app.backend.supports_autoexpire = True
-    assert default_entries(app) == {}
+class Weekdays(schedules.crontab):
+    """What a project makes of its own."""
+
+    def __init__(self):
+        super().__init__(minute=0, hour=iter([9, 17]), day_of_week=[3, 1, 2])
 
 
-def test_a_lazy_scheduler_asks_nothing_of_the_database(app, database):
+@pytest.mark.parametrize(
+    ("schedule", "kind", "columns"),
+    [
+        (90, "interval", {"every": 90, "period": "seconds"}),
+        (1.5, "interval", {"every": 1_500_000, "period": "microseconds"}),
+        (schedules.schedule(60, nowfun=dt.datetime.now), "interval", {"every": 60, "period": "seconds"}),
+        (schedules.schedule(dt.timedelta(days=1), relative=True), "interval", {"every": 86400}),
+        (Weekdays(), "crontab", {"minute": "0", "hour": "9,17", "day_of_week": "1,2,3", "timezone": "UTC"}),
+        (schedules.crontab(day_of_month={15, 1}), "crontab", {"day_of_month": "1,15"}),
+        (schedules.crontab(minute="*/5", nowfun=dt.datetime.now), "crontab", {"minute": "*/5"}),
+        (TzAwareCrontab(hour="9", tz=ZoneInfo("Asia/Tokyo")), "crontab", {"timezone": "Asia/Tokyo"}),
+        (TzAwareCrontab(hour="9", tz=dt.UTC), "crontab", {"timezone": "UTC"}),
+        (schedules.solar("dawn_civil", 51.50000049, -0.1), "solar", {"latitude": Decimal("51.500000")}),
+        (clocked(dt.datetime(2030, 1, 1, tzinfo=dt.UTC)), "clocked", {}),
+    ],
+    ids=range(11),
+)
+def test_what_projects_give_as_schedules_is_kept_and_found_again(schedule, kind, columns, app, database):
+    entries = {"one": {"task": "tests.add", "schedule": schedule, "relative": True}}
+    install(app, database, entries)
+    row = getattr(PeriodicTask.objects.get(), kind)
+    assert {name: type(value)(str(getattr(row, name))) for name, value in columns.items()} == columns
     with CaptureQueriesContext(connections[database]) as captured:
-        scheduler = DatabaseScheduler(app=app, lazy=True)
-        assert scheduler.max_interval == 0.5
-        assert scheduler.info == ""
-    assert len(captured) == 0
-    assert issubclass(DatabaseScheduler, theirs.DatabaseScheduler)
-    assert is_database_scheduler("djtaskq_beat.schedulers:DatabaseScheduler")
+        install(app, database, entries)
+    assert len(captured) == 3
 
 
-@pytest.fixture
-def scheduler(app, database):
-    app.conf.beat_schedule = {"declared": {"task": "tests.add", "schedule": 3600}}
-    scheduler = DatabaseScheduler(app=app)
-    yield scheduler
-    scheduler.close()
+@pytest.mark.parametrize(
+    ("options", "expires", "seconds"),
+    [
+        ({"expires": 60}, None, 60),
+        ({"expires": 0.5}, None, 1),
+        ({"expires": dt.timedelta(minutes=2)}, None, 120),
+        ({"expire_seconds": 30}, None, 30),
+        ({"expires": NOON}, NOON, None),
+        ({"expires": NOON.replace(tzinfo=None)}, NOON, None),
+        ({}, None, None),
+    ],
+)
+def test_each_form_of_expires_has_its_column(options, expires, seconds, app, database):
+    install(app, database, {"one": {"task": "tests.add", "schedule": 60, "options": options}})
+    task = PeriodicTask.objects.get()
+    assert (task.expires, task.expire_seconds) == (expires, seconds)
 
 
-def test_a_tick_sleeps_until_the_next_slot_or_the_bound(scheduler, make_task):
-    assert eventually(scheduler.tick) == 0.5
-    task = make_task(every=60)
-    assert eventually(lambda: NextRun.objects.get(pk=task.pk).slot if scheduler.tick() else None)
-    NextRun.objects.filter(pk=task.pk).update(run_at=NextRun.objects.get(pk=task.pk).last_slot)
-    assert PeriodicTask.objects.filter(name="declared").exists()
+def test_a_change_writes_its_own_columns_alone(app, database):
+    install(app, database, {"one": {"task": "tests.add", "schedule": 60}})
+    PeriodicTask.objects.update(enabled=False, total_run_count=7, last_run_at=NOON, one_off=True)
+    with CaptureQueriesContext(connections[database]) as captured:
+        install(app, database, {"one": {"task": "tests.other", "schedule": 60}})
+    (update,) = [
+        query["sql"]
+        for query in captured
+        if query["sql"].startswith(
+            ("UPDATE `django_celery_beat_periodictask`", 'UPDATE "django_celery_beat_periodictask"')
+        )
+    ]
+    assert "total_run_count" not in update
+    assert "last_run_at" not in update
+    task = PeriodicTask.objects.get()
+    assert (task.task, task.enabled, task.total_run_count, task.last_run_at) == (
+        "tests.other",
+        False,
+        7,
+        NOON,
+    )
 
 
-def test_what_others_read_of_a_scheduler_is_there(scheduler, make_task):
-    scheduler.tick()
-    make_task("mine", args="[1]")
-    make_task("bad", args="{")
-    entries = scheduler.schedule
-    assert {"declared", "mine", "celery.backend_cleanup"} <= entries.keys()
-    assert entries["mine"].args == [1]
-    assert "bad" not in entries
-    assert PeriodicTask.objects.get(name="bad").enabled
-    scheduler.sync()
-    assert scheduler.should_sync() in (True, False)
-
-
-def test_closing_in_the_middle_of_a_tick_waits_for_its_end(scheduler):
-    scheduler.tick()
-    scheduler._ticking = True
-    scheduler.close()
-    assert scheduler._dispatcher is not None
-    scheduler._ticking = False
-    scheduler.close()
-    assert scheduler._dispatcher is None
-
-
-def test_a_tick_opens_no_connection_anew(scheduler, database):
-    connections[database].settings_dict["CONN_MAX_AGE"] = 0
-    scheduler.tick()
-    used = connections[database].connection
-    for _ in range(5):
-        scheduler.tick()
-    assert connections[database].connection is used
-
-
-def test_a_due_slot_goes_out_by_ticks_alone(scheduler, make_task, make_due, sent):
-    make_task("mine")
-    eventually(scheduler.tick)
-    make_due(60)
-    eventually(lambda: scheduler.tick() and TaskRun.objects.filter(state="published").exists())
-    assert [message["periodic_task_name"] for message in sent() if message["task"] == "tests.add"]
+def test_options_without_a_column_are_named(app, database, caplog):
+    options = {"serializer": "yaml", "queue": "slow", "retry": False}
+    install(app, database, {"one": {"task": "tests.add", "schedule": 60, "options": options}})
+    assert "one is sent without its options retry, serializer" in caplog.text

@@ -47,7 +47,7 @@ make("clocked", clocked=ClockedSchedule.objects.create(clocked_time=entered(2040
 make("expired", interval=IntervalSchedule.objects.get(), expires=entered(2020, 1, 1))
 make("due", clocked=ClockedSchedule.objects.create(clocked_time=entered(2026, 1, 1)), one_off=True)
 scheduler = DatabaseScheduler(app=app)
-scheduler._to_declare = {}
+scheduler._entries = None
 for _ in range(4):
     scheduler.tick()
 for known in NextRun.objects.order_by("periodic_task__name").select_related("periodic_task"):
