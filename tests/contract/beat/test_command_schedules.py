@@ -235,7 +235,7 @@ def test_rows_that_nobody_could_import_are_exported_as_they_are(database, make_t
     make_task("b", crontab=crontab)
     err = io.StringIO()
     call_command("schedules", "export", stdout=io.StringIO(), stderr=err)
-    assert err.getvalue() == "“a”: its args are no list for YAML: exported as text.\n"
+    assert err.getvalue() == "“a”: its args are no list that YAML can hold: exported as text.\n"
     assert "    args: '[1, 2'\n" in export()
     assert "    crontab: 99 * * * *\n" in export()
 
