@@ -15,6 +15,7 @@ from djtaskq.admin.sites import replace
 from djtaskq_beat.admin import filters
 from djtaskq_beat.admin.actions import Actions
 from djtaskq_beat.admin.columns import Columns, fill
+from djtaskq_beat.admin.deletion import LightTaskDeletion
 from djtaskq_beat.admin.forms import PeriodicTaskForm
 from djtaskq_beat.admin.pages import Pages
 from djtaskq_beat.admin.policies import RunPolicyInline
@@ -23,7 +24,7 @@ from djtaskq_beat.schedulers import DatabaseScheduler
 from djtaskq_beat.timetable import KINDS
 
 
-class PeriodicTaskAdmin(Pages, Actions, Columns):
+class PeriodicTaskAdmin(LightTaskDeletion, Pages, Actions, Columns):
     """django-celery-beat's admin with the timetable: what runs next, what ran, and how it ended."""
 
     form = PeriodicTaskForm

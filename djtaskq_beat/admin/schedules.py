@@ -7,13 +7,14 @@ from django_celery_beat import models
 
 from djtaskq.admin.lists import CappedPaginator
 from djtaskq.admin.sites import replace
+from djtaskq_beat.admin.deletion import LightScheduleDeletion
 
 
-class _Schedule(admin.ModelAdmin):  # type: ignore[type-arg]  # one class for four models
+class _Schedule(LightScheduleDeletion):
     paginator = CappedPaginator
     show_full_result_count = False
 
-    def get_inlines(self, request: HttpRequest, obj: object = None) -> list[type[admin.TabularInline]]:  # type: ignore[type-arg, override]  # noqa: ARG002
+    def get_inlines(self, request: HttpRequest, obj: object = None) -> list[type[admin.TabularInline]]:  # type: ignore[type-arg]  # noqa: ARG002
         # A schedule may be shared by ten thousand tasks: the list of tasks shows them page by page.
         return []
 
