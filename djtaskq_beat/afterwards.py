@@ -37,10 +37,14 @@ class Refusal:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Taken:
-    """Runs of a beat that claimed them and never said more: those to publish, those to give up."""
+    """Runs of a beat that claimed them and never said more: those to publish, those to give up.
+
+    `now` is the database's time, where there are any.
+    """
 
     runs: Sequence[Run] = ()
     refusals: Sequence[Refusal] = ()
+    now: dt.datetime | None = None
 
 
 def take_over(claimer: Claimer, most: int = MOST) -> Taken:
@@ -57,11 +61,14 @@ def take_over(claimer: Claimer, most: int = MOST) -> Taken:
     return Taken(
         runs=[found for found in judged if isinstance(found, Run)],
         refusals=[found for found in judged if isinstance(found, Refusal)],
+        now=now,
     )
 
 
 def stamp(using: str, runs: Sequence[Run]) -> None:
     """Record that the runs are published, and have it asked how they end; one statement if none is late."""
+    if not runs:
+        return
     late = maybe_late(runs)
     with writing(using) if late else contextlib.nullcontext():
         _unpublished(using, runs).update(
@@ -90,26 +97,28 @@ def refuse(using: str, refusals: Sequence[Refusal]) -> None:
 
 def put_off(using: str, runs: Sequence[Run], *, seconds: int = 0) -> None:
     """Leave the runs to any beat that reaches the broker, in `seconds`; one statement."""
+    if not runs:
+        return
     _unpublished(using, runs).update(retry_at=from_now(seconds), attempts=F("attempts") + 1)
 
 
 def mirror(using: str, counts: Mapping[int, int], at: dt.datetime) -> dict[int, int]:
     """Count published runs on django-celery-beat's rows; returns those that somebody else holds just now.
 
-    Two statements. Nothing but the columns that its own scheduler writes is touched; a one-off's count
-    starts again from zero there too, since that scheduler would not run it again otherwise.
+    Two statements, in the caller's transaction. Nothing but the columns that its own scheduler writes is
+    touched; a one-off's count starts again from zero there too, since that scheduler would not run it again
+    otherwise.
     """
     tasks = PeriodicTask._default_manager.using(using)
-    with writing(using):
-        held = [task.pk for task in claim(tasks.filter(pk__in=counts).order_by("pk").only("pk"), len(counts))]
-        by_count: defaultdict[int, list[int]] = defaultdict(list)
-        for pk in held:
-            by_count[counts[pk]].append(pk)
-        for count, pks in by_count.items():
-            tasks.filter(pk__in=pks).update(
-                last_run_at=last_run_at(at),
-                total_run_count=Case(When(one_off=True, then=Value(0)), default=F("total_run_count") + count),
-            )
+    held = [task.pk for task in claim(tasks.filter(pk__in=counts).order_by("pk").only("pk"), len(counts))]
+    by_count: defaultdict[int, list[int]] = defaultdict(list)
+    for pk in held:
+        by_count[counts[pk]].append(pk)
+    for count, pks in by_count.items():
+        tasks.filter(pk__in=pks).update(
+            last_run_at=last_run_at(at),
+            total_run_count=Case(When(one_off=True, then=Value(0)), default=F("total_run_count") + count),
+        )
     left = counts.keys() - set(held)
     existing = tasks.filter(pk__in=left).values_list("pk", flat=True) if left else ()
     return {pk: counts[pk] for pk in existing}

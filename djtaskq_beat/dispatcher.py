@@ -4,12 +4,13 @@ import datetime as dt
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from celery.utils.log import get_logger
 from django.db import DatabaseError, InterfaceError
 
 from djtaskq.conf import conf
+from djtaskq.db.claims import writing
 from djtaskq_beat import reconciliation
 from djtaskq_beat.afterwards import Refusal, counts_of, mirror, put_off, refuse, stamp, take_over
 from djtaskq_beat.chores import Chore, Chores
@@ -17,7 +18,7 @@ from djtaskq_beat.models import NextRun, TaskRun
 from djtaskq_beat.overlap import replaced_by, task_ids
 from djtaskq_beat.publisher import Outcome, Publisher, outcome_of
 from djtaskq_beat.reconciliation import Reconciliation
-from djtaskq_beat.store import Claimer, Run, claim_due
+from djtaskq_beat.store import Batch, Claimer, Run, claim_due
 
 logger = get_logger("celery.beat")
 # However much is due, runs that another beat left behind get their turn within this time.
@@ -25,6 +26,8 @@ _PEEK_SECONDS = 2.0
 _UNSENDABLE_SECONDS = 30
 # What is due may be locked: another beat has it, or a user's transaction is still open.
 _LOCKED_SECONDS = 0.1
+# While the broker is away, what people change is planned all the same.
+_AWAY_SECONDS = 1.0
 
 
 class Dispatcher:
@@ -36,6 +39,7 @@ class Dispatcher:
         self._claimer = Claimer(using, name, dt.timedelta(seconds=conf().BEAT_GRACE_SECONDS))
         self._unsettled: Outcome | None = None
         self._uncounted: Counter[int] = Counter()
+        self._clock = (dt.datetime.now(dt.UTC), time.monotonic())
         self._due_at = math.inf
         self._peeked_at = -math.inf
         self._look_for_changes = Reconciliation(using)
@@ -56,7 +60,8 @@ class Dispatcher:
         if self._due_at <= clock:
             # Slots stay unclaimed while the broker is away: once it is back, the catch-up policy decides.
             if not self.publisher.reachable():
-                return math.inf
+                self._say_set_aside(claim_due(self._claimer, changed_alone=True))
+                return _AWAY_SECONDS
             return 0 if self._claim(clock) else _LOCKED_SECONDS
         if self._chores.do_one(idle=True):
             return 0
@@ -83,15 +88,20 @@ class Dispatcher:
         # Should anything fail now, the next step looks again.
         self._due_at = math.inf
         batch = claim_due(self._claimer)
-        for name, error in batch.set_aside:
-            logger.error("beat: %s cannot be scheduled and is set aside: %s", name, error)
+        self._set_clock(batch.now)
+        self._say_set_aside(batch)
         self._dispatch(batch.runs)
         if batch.full:
             self._due_at = clock
         return batch.moved
 
+    def _say_set_aside(self, batch: Batch) -> None:
+        for name, error in batch.set_aside:
+            logger.error("beat: %s cannot be scheduled and is set aside: %s", name, error)
+
     def _take_over(self) -> None:
         taken = take_over(self._claimer)
+        self._set_clock(taken.now)
         refuse(self.using, taken.refusals)
         self._dispatch(taken.runs)
 
@@ -101,7 +111,7 @@ class Dispatcher:
         self._unsettled = outcome_of(runs)
         self._stop_replaced(runs)
         try:
-            self.publisher.publish(self._unsettled)
+            self.publisher.publish(self._unsettled, self._now())
         finally:  # on a signal, too: what went out is not to go out again
             self._settle()
 
@@ -119,21 +129,29 @@ class Dispatcher:
 
     def _settle(self) -> None:
         """Record what became of the last batch; once more if the database was away when it was to be."""
-        outcome = self._unsettled
-        if outcome is not None:
-            if outcome.published:
-                stamp(self.using, outcome.published)
-            if outcome.refused:
-                refuse(self.using, outcome.refused)
-            if outcome.waiting:
-                put_off(self.using, outcome.waiting)
-            if outcome.unsendable:
-                put_off(self.using, outcome.unsendable, seconds=_UNSENDABLE_SECONDS)
-            self._uncounted += counts_of(outcome.published)
-            self._unsettled = None
-        if self._uncounted:
-            left = mirror(self.using, self._uncounted, dt.datetime.now(dt.UTC))
-            self._uncounted = Counter(left)
+        outcome = self._unsettled or Outcome(waiting=[])
+        counts = self._uncounted + counts_of(outcome.published)
+        left: Mapping[int, int] = {}
+        if self._unsettled is None and not counts:
+            return
+        # In one transaction: a beat that is killed has stamped and counted a run, or neither.
+        with writing(self.using):
+            stamp(self.using, outcome.published)
+            refuse(self.using, outcome.refused)
+            put_off(self.using, outcome.waiting)
+            put_off(self.using, outcome.unsendable, seconds=_UNSENDABLE_SECONDS)
+            if counts:
+                left = mirror(self.using, counts, self._now())
+        self._unsettled, self._uncounted = None, Counter(left)
+
+    def _set_clock(self, now: dt.datetime | None) -> None:
+        if now is not None:
+            self._clock = (now, time.monotonic())
+
+    def _now(self) -> dt.datetime:
+        """The database's time, as of the last claim and the time that passed since."""
+        now, then = self._clock
+        return now + dt.timedelta(seconds=time.monotonic() - then)
 
     def _reconcile(self) -> bool:
         found = self._look_for_changes()

@@ -31,7 +31,7 @@ def run_now(app: Celery, pks: Collection[int], *, using: str, by: str) -> Outcom
     outcome.refused += refused
     publisher = Publisher(app, seconds=conf().BEAT_PUBLISH_SECONDS)
     try:
-        publisher.publish(outcome)
+        publisher.publish(outcome, at)
     finally:
         publisher.close()
         stamp(using, outcome.published)

@@ -16,7 +16,10 @@ _NAMESPACE = uuid.UUID("6f0a5c0e-5f0f-5d0e-9d3c-3f1f0c3c8a51")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
-    """A task's name, its arguments (and the JSON that they were), and the options of `apply_async`."""
+    """A task's name, its arguments (and the JSON that they were), and the options of `apply_async`.
+
+    `expires` is an instant, or seconds from when it is sent; None for never.
+    """
 
     task: str
     args: list[Any]
@@ -24,6 +27,11 @@ class Message:
     options: dict[str, Any]
     args_text: str = "[]"
     kwargs_text: str = "{}"
+    expires: dt.datetime | int | None = None
+
+    def expires_at(self, now: dt.datetime) -> dt.datetime | None:
+        """When a message that is sent `now` expires."""
+        return now + dt.timedelta(seconds=self.expires) if isinstance(self.expires, int) else self.expires
 
 
 def message_of(row: Row) -> Message:
@@ -33,13 +41,18 @@ def message_of(row: Row) -> Message:
         for name in ("queue", "exchange", "routing_key", "priority")
         if (value := getattr(row, name)) not in (None, "")
     }
-    expires = aware(row.expires) or row.expire_seconds
-    if expires:
-        options["expires"] = expires
     headers = _read("headers", row.headers or "{}", dict)
     options["headers"] = {**headers, "periodic_task_name": row.name, "celery_beat_task": True}
     args, kwargs = row.args or "[]", row.kwargs or "{}"
-    return Message(row.task, _read("args", args, list), _read("kwargs", kwargs, dict), options, args, kwargs)
+    return Message(
+        row.task,
+        _read("args", args, list),
+        _read("kwargs", kwargs, dict),
+        options,
+        args,
+        kwargs,
+        aware(row.expires) or row.expire_seconds or None,
+    )
 
 
 def task_id_of(periodic_task: int, slot: dt.datetime) -> uuid.UUID:

@@ -10,8 +10,8 @@ from typing import Any
 from celery import Celery
 from celery.utils.log import get_logger
 from celery.utils.saferepr import saferepr
+from kombu import exceptions
 from kombu.common import ignore_errors
-from kombu.exceptions import BatchPublishError, OperationalError
 from kombu.utils.json import loads
 
 from djtaskq_beat.afterwards import Refusal
@@ -22,6 +22,9 @@ from djtaskq_beat.windows import OneByOne, Window, window_for
 logger = get_logger("celery.beat")
 SLOT_HEADER = "djtaskq_slot"
 LONGEST_PAUSE = 5.0
+OperationalError = exceptions.OperationalError
+# Of a batch that broke off; kombu has it since 5.7.
+_BatchError: type[BaseException] = getattr(exceptions, "BatchPublishError", OperationalError)
 
 
 @dataclasses.dataclass(slots=True)
@@ -65,14 +68,15 @@ class Publisher:
         self._away, self._pause = False, 0.0
         return True
 
-    def publish(self, outcome: Outcome, now: dt.datetime | None = None) -> None:
+    def publish(self, outcome: Outcome, now: dt.datetime) -> None:
         """Send what waits, in order, until it is all sent, the broker is lost or the time is spent.
+
+        `now` is the database's time: what has expired, and when, is not left to this host's clock.
 
         A run that only its own message prevents is refused, one that the broker chokes on is left for
         later; their neighbours go out.
         """
         deadline = time.monotonic() + self._seconds
-        now = now or dt.datetime.now(dt.UTC)
         one_by_one = 0
         while outcome.waiting and time.monotonic() < deadline and self.reachable():
             runs = outcome.waiting[: 1 if one_by_one else self._window.size]
@@ -123,11 +127,11 @@ class Publisher:
 
     def _refused(self, run: Run, now: dt.datetime) -> Refusal | None:
         """Send one run; why not, where only its own message prevents it. Raises connection errors."""
-        expires = run.message.options.get("expires")
-        if isinstance(expires, dt.datetime) and expires <= now:
+        expires = run.message.expires_at(now)
+        if expires is not None and expires <= now:
             return _refusal(run, f"its message had expired at {expires.isoformat()}")
         try:
-            self._send(run)
+            self._send(run, expires, now)
         except self._connection_errors():
             raise
         except Exception as error:
@@ -135,18 +139,22 @@ class Publisher:
             return _refusal(run, f"{type(error).__name__}: {error}")
         return None
 
-    def _send(self, run: Run) -> None:
+    def _send(self, run: Run, expires: dt.datetime | None, now: dt.datetime) -> None:
         message, record = run.message, run.record
         logger.info("Scheduler: Sending due task %s (%s)", record.name, message.task)
         task = self._app.tasks.get(message.task)
         # A copy each: Celery writes into the headers that it is given.
         headers = {**message.options["headers"], SLOT_HEADER: record.slot.isoformat()}
+        if expires is not None:
+            # Celery would add the seconds to this host's clock, and the worker compare with its own.
+            headers["expires"] = expires.isoformat()
         options = {
             **message.options,
             "headers": headers,
             "task_id": str(record.task_id),
             "argsrepr": self._shown(message.args_text, list if task is None else tuple),
             "kwargsrepr": self._shown(message.kwargs_text, dict),
+            "expires": None if expires is None else (expires - now).total_seconds(),
             "retry": False,
             "producer": self._producer,
         }
@@ -161,7 +169,7 @@ class Publisher:
     def _connect(self) -> None:
         self._connection = self._app.connection_for_write(connect_timeout=self._seconds)
         self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=self._seconds)
-        producer_class = self._producer_class or self._app.amqp.Producer
+        producer_class: Any = self._producer_class or self._app.amqp.Producer
         self._producer = _declaring_once(producer_class)(self._connection, auto_declare=False)
         self._window = window_for(self._connection, self._producer, self._seconds)
         # A setting since Celery 5.7, and a constant before.
@@ -170,7 +178,7 @@ class Publisher:
     def _connection_errors(self) -> tuple[type[BaseException], ...]:
         return (
             OperationalError,
-            BatchPublishError,
+            _BatchError,
             OSError,
             *self._connection.connection_errors,
             *self._connection.channel_errors,

@@ -53,27 +53,34 @@ class Claimer:
 class Batch:
     """What one claim took: the runs to publish, and the rows set aside with the reason.
 
-    `moved` is how many rows it moved on; `full` whether more may be due.
+    `moved` is how many rows it moved on; `full` whether more may be due; `now` the database's time, where
+    anything was due.
     """
 
     runs: Sequence[Run] = ()
     set_aside: Sequence[tuple[str, str]] = ()
     moved: int = 0
     full: bool = False
+    now: dt.datetime | None = None
 
 
-def claim_due(claimer: Claimer, most: int = MOST) -> Batch:
-    """Take up to `most` rows that are due and decide about each: six statements, two more if one ends.
+def claim_due(claimer: Claimer, most: int = MOST, *, changed_alone: bool = False) -> Batch:
+    """Take up to `most` rows that are due and decide about each: four statements, two more if one ends.
+
+    `changed_alone` plans what people have changed, and leaves what is to run as it is.
 
     Raises database errors alone: nothing that a row holds gets further than its own `NextRun.error`.
     """
     with writing(claimer.using):
-        due = claim(NextRun.objects.using(claimer.using).due(), most)
+        rows_due = NextRun.objects.using(claimer.using).due()
+        due = claim(rows_due.filter(changed_at__isnull=False) if changed_alone else rows_due, most)
         if not due:
             return Batch()
         now: dt.datetime = due[0].now  # type: ignore[attr-defined]  # an annotation
         rows = read(claimer.using, [known.pk for known in due])
         steps = [look_at(known, rows[known.pk], now) for known in due if known.pk in rows]
+        if changed_alone:
+            steps = [step for step in steps if not step.decision.run]
         yield_to_running(steps, now, claimer.using)
         steps = _ending(steps, claimer.using)
         runs = _record(steps, now, claimer)
@@ -84,6 +91,7 @@ def claim_due(claimer: Claimer, most: int = MOST) -> Batch:
         set_aside=[(step.row.name, step.new_error) for step in steps if step.new_error],
         moved=len(steps),
         full=len(due) == most,
+        now=now,
     )
 
 

@@ -38,7 +38,7 @@ def test_no_header_goes_from_one_message_into_the_next(claimed, app, make_task, 
 
     publisher = Publisher(app)
     for _ in range(2):
-        publisher.publish(outcome_of([run]))
+        publisher.publish(outcome_of([run]), run.record.claimed_at)
     assert json.dumps(run.message.options, sort_keys=True) == before
     first, second = sent()
     # What the broker adds to each delivery is no header.

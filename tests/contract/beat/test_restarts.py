@@ -33,7 +33,7 @@ def killed(database, app):
     def claim(*, publishes):
         batch = claim_due(Claimer(database, "test:1", dt.timedelta(seconds=30)))
         if publishes:
-            Publisher(app).publish(outcome_of(batch.runs))
+            Publisher(app).publish(outcome_of(batch.runs), batch.now)
         return batch
 
     return claim
