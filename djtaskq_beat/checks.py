@@ -7,6 +7,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
+from django.db import router
 
 NAME = "djtaskq"
 PATH = "djtaskq_beat.schedulers:DatabaseScheduler"
@@ -16,6 +17,7 @@ _THEIRS = ("django", "django_celery_beat.schedulers:DatabaseScheduler")
 def register() -> None:
     checks.register(check_scheduler)
     checks.register(check_time_zones)
+    checks.register(check_databases)
 
 
 def check_scheduler(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
@@ -45,6 +47,23 @@ def scheduler_class(path: str) -> type | None:
 
 def check_time_zones(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
     return [checks.Warning(text, hint=hint, id=check_id) for check_id, text, hint in _zone_problems()]
+
+
+def check_databases(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
+    """Whether routers keep our tables beside django-celery-beat's: they are joined in every statement."""
+    from django_celery_beat.models import PeriodicTask
+
+    from djtaskq_beat.models import NextRun
+
+    ours, theirs = router.db_for_write(NextRun), router.db_for_write(PeriodicTask)
+    if ours == theirs:
+        return []
+    problem = (
+        f"A database router has djtaskq_beat write to {ours!r} and django_celery_beat to {theirs!r}: "
+        "their tables are read together and must be in one database."
+    )
+    hint = "Have DATABASE_ROUTERS answer the same for both apps, then run migrate on that database."
+    return [checks.Error(problem, hint=hint, id="djtaskq_beat.E004")]
 
 
 def _zone_problems() -> Iterator[tuple[str, str, str]]:
