@@ -1,11 +1,14 @@
 """A beat reports itself as a row, so that others see which beats are alive and what keeps them."""
 
+import contextlib
+import functools
 import os
 import secrets
 import socket
 import time
 from importlib import metadata
 
+from django.db import DatabaseError, InterfaceError, connections
 from django.db.models import QuerySet
 
 from djtaskq.conf import conf
@@ -19,12 +22,13 @@ _MISSED_BEATS = 3
 _FORGOTTEN_AFTER = 86_400
 
 
-def unique_name() -> str:
-    """This process as it signs its runs, `host:pid-random`.
+def process_name() -> str:
+    """This process as it signs its runs, `host:pid-random`; another one after a fork.
 
     In containers many a process is number 1 of a host that is named like another.
     """
-    return f"{storable(socket.gethostname(), 200)}:{os.getpid()}-{secrets.token_hex(3)}"
+    pid = os.getpid()
+    return f"{storable(socket.gethostname(), 200)}:{pid}-{_drawn(pid)}"
 
 
 class Heartbeat:
@@ -47,8 +51,13 @@ class Heartbeat:
         return False
 
     def stop(self) -> None:
-        """Say goodbye: from now on this beat is known to be gone, and not feared to be."""
-        self._row().update(seen_at=DatabaseNow(), stopped_at=DatabaseNow(), **self._said())
+        """Say goodbye, so that this beat is known to be gone, and not feared to be.
+
+        A database that is away is not waited for: then the row just goes silent.
+        """
+        if connections[self._using].connection is not None:
+            with contextlib.suppress(DatabaseError, InterfaceError):
+                self._row().update(seen_at=DatabaseNow(), stopped_at=DatabaseNow(), **self._said())
 
     def _row(self) -> QuerySet[Beat]:
         return Beat.objects.using(self._using).filter(pk=self.name)
@@ -72,6 +81,11 @@ class Heartbeat:
             **self._said(),
         )
         Beat.objects.using(self._using).bulk_create([beat], ignore_conflicts=True)
+
+
+@functools.cache
+def _drawn(pid: int) -> str:  # noqa: ARG001  it is the key
+    return secrets.token_hex(3)
 
 
 def _version() -> str:
