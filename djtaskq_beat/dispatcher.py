@@ -11,9 +11,11 @@ from django.db import DatabaseError, InterfaceError
 
 from djtaskq.conf import conf
 from djtaskq.db.claims import writing
-from djtaskq_beat import reconciliation
+from djtaskq_beat import heartbeat, pruning, reconciliation
 from djtaskq_beat.afterwards import Refusal, counts_of, mirror, put_off, refuse, stamp, take_over
+from djtaskq_beat.alerting import sending
 from djtaskq_beat.chores import Chore, Chores
+from djtaskq_beat.following import follow
 from djtaskq_beat.models import NextRun, TaskRun
 from djtaskq_beat.overlap import replaced_by, task_ids
 from djtaskq_beat.publisher import Outcome, Publisher, outcome_of
@@ -43,7 +45,16 @@ class Dispatcher:
         self._due_at = math.inf
         self._peeked_at = -math.inf
         self._look_for_changes = Reconciliation(using)
-        self._chores = Chores([Chore(lambda: conf().BEAT_RECONCILE_SECONDS, self._reconcile)])
+        self.heartbeat = heartbeat.Heartbeat(name, using=using)
+        self._chores = Chores(
+            [
+                Chore(lambda: conf().BEAT_RECONCILE_SECONDS, self._reconcile),
+                Chore(lambda: heartbeat.SECONDS, self._report),
+                Chore(lambda: conf().BEAT_FOLLOW_SECONDS, lambda: follow(using)),
+                Chore(lambda: sending.SECONDS, sending.Sender(publisher.send, using=using).work),
+                *(Chore(lambda: pruning.SECONDS, each.work) for each in pruning.rounds(using)),
+            ]
+        )
 
     def step(self) -> float:
         """Do what is to be done now; returns the seconds until there is more, 0 for at once.
@@ -73,6 +84,7 @@ class Dispatcher:
             self._settle()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("beat: the last runs could not be stamped and may be sent twice: %s", error)
+        self.heartbeat.stop()
         self.publisher.close()
 
     def _peek(self, clock: float) -> bool:
@@ -88,6 +100,7 @@ class Dispatcher:
         # Should anything fail now, the next step looks again.
         self._due_at = math.inf
         batch = claim_due(self._claimer)
+        self.heartbeat.claimed += len(batch.runs)
         self._set_clock(batch.now)
         self._say_set_aside(batch)
         self._dispatch(batch.runs)
@@ -143,6 +156,7 @@ class Dispatcher:
             if counts:
                 left = mirror(self.using, counts, self._now())
         self._unsettled, self._uncounted = None, Counter(left)
+        self.heartbeat.published += len(outcome.published)
 
     def _set_clock(self, now: dt.datetime | None) -> None:
         if now is not None:
@@ -152,6 +166,10 @@ class Dispatcher:
         """The database's time, as of the last claim and the time that passed since."""
         now, then = self._clock
         return now + dt.timedelta(seconds=time.monotonic() - then)
+
+    def _report(self) -> bool:
+        self.heartbeat.problem = self.publisher.problem()
+        return self.heartbeat.report()
 
     def _reconcile(self) -> bool:
         found = self._look_for_changes()

@@ -97,6 +97,23 @@ class Publisher:
         except self._connection_errors() as error:
             self._fail(error, pause=False)
 
+    def send(self, task: str, args: Sequence[Any]) -> bool:
+        """Send a task of our own; False where the broker is away."""
+        if not self.reachable():
+            return False
+        try:
+            self._app.send_task(task, args, connection=self._connection, retry=False)
+        except self._connection_errors() as error:
+            self._fail(error, pause=False)
+            return False
+        except Exception:
+            logger.exception("beat: %s could not be sent", task)
+        return True
+
+    def problem(self) -> str:
+        """Why nothing goes out; empty if it does. A broker that was away is looked for."""
+        return "The broker cannot be reached." if self._away and not self.reachable() else ""
+
     def close(self) -> None:
         connection, self._connection, self._producer = self._connection, None, None
         if connection is not None:

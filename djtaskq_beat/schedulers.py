@@ -1,8 +1,6 @@
 """Beat's scheduler: `celery -A proj beat -S djtaskq`."""
 
 import math
-import os
-import socket
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +15,7 @@ from djtaskq.db.retry import Cause, cause, discard
 from djtaskq_beat.declared import Declarer, default_entries
 from djtaskq_beat.dispatcher import Dispatcher
 from djtaskq_beat.errors import Unschedulable
+from djtaskq_beat.heartbeat import process_name
 from djtaskq_beat.models import NextRun
 from djtaskq_beat.publisher import Publisher
 
@@ -130,14 +129,16 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
         # Made at the first tick: in `worker -B` that is in the process that will use it.
         if self._dispatcher is None:
             publisher = Publisher(self.app, self.Producer, seconds=conf().BEAT_PUBLISH_SECONDS)
-            self._dispatcher = Dispatcher(publisher, using=_database(), name=_name())
+            self._dispatcher = Dispatcher(publisher, using=_database(), name=process_name())
+            if self._declarer is not None:
+                self._dispatcher.heartbeat.declaration = self._declarer.digest
         return self._dispatcher
 
     def _declare(self) -> None:
         if self._entries is None:
             return
         if self._declarer is None:
-            self._declarer = Declarer(self._entries, app=self.app, using=_database(), name=_name())
+            self._declarer = Declarer(self._entries, app=self.app, using=_database(), name=process_name())
         self._declarer.look()
 
     def _refresh_connection(self) -> None:
@@ -165,7 +166,3 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
 
 def _database() -> str:
     return router.db_for_write(NextRun)
-
-
-def _name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
