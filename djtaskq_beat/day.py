@@ -22,8 +22,8 @@ from djtaskq_beat.occurrences.window import MINUTE, by_minute
 from djtaskq_beat.rows import Row, read
 from djtaskq_beat.timetable import KINDS, schedule_of
 
-MOST_ROWS = 200_000
-MOST_GROUPS = 3_000
+MOST_ROWS = 100_000
+MOST_GROUPS = 5_000
 SECONDS = 0.4
 MOST_NAMES = 100
 _CHUNK = 500
@@ -32,20 +32,21 @@ _SHARED = (*(f"periodic_task__{kind}_id" for kind in KINDS), "periodic_task__one
 _MICROSECONDS = 60_000_000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
     """The 25 hours from `start`, the hour that is going on; `counts` has the runs of each minute by number.
 
-    `scheduled` schedules are due in it, of which `left_out` are not counted beyond their next slot, nor is
-    anything that is first due after `complete_until`, if that is set.
+    `scheduled` schedules are due in it. `left_out` of them are in no count, for want of time; nor is anything
+    that is first due after `complete_until`, if that is set. `due` are the keys and names of up to 100
+    periodic tasks of the minute that was asked for.
     """
 
     start: dt.datetime
-    now: dt.datetime
     counts: Counter[int]
     scheduled: int
-    left_out: int
-    complete_until: dt.datetime | None
+    left_out: int = 0
+    complete_until: dt.datetime | None = None
+    due: Sequence[tuple[int, str]] = ()
 
     hours = 25
 
@@ -69,30 +70,37 @@ class Group:
     key: dict[str, Any]
 
 
-def day(using: str, now: dt.datetime, start: dt.datetime) -> Day:
-    """The day from `start` on, the beginning of the hour of `now`; one statement more per 500 groups."""
-    end = start + Day.hours * _HOUR
-    coming, complete_until = _coming(using, end)
+def day(using: str, now: dt.datetime, start: dt.datetime, asked: dt.datetime | None = None) -> Day:
+    """The day from `start` on, the beginning of the hour of `now`, and what is due in the minute `asked`.
+
+    Three statements, one more for each 500 groups, and some for the names.
+    """
+    coming, complete_until = _coming(using, start + Day.hours * _HOUR)
     scheduled = coming.count()
     counts: Counter[int] = Counter()
-    expanded = 0
-    for group, slots in _expanded(using, _groups(coming, end), now, start):
+    expanded, due = 0, []
+    number = None if asked is None else (asked - start) // MINUTE
+    for group, slots in _expanded(using, _groups(coming, start + Day.hours * _HOUR), now, start):
         expanded += group.size
         for minute, count in slots.items():
             counts[minute] += count * group.size
-    return Day(start, now, counts, scheduled, scheduled - expanded, complete_until)
+        if number is not None and number in slots:
+            due.append(group)
+    return Day(
+        start=start,
+        counts=counts,
+        scheduled=scheduled,
+        left_out=scheduled - expanded,
+        complete_until=complete_until,
+        due=_names(coming, due),
+    )
 
 
-def due_in(using: str, now: dt.datetime, minute: dt.datetime, start: dt.datetime) -> list[tuple[int, str]]:
-    """The keys and names of up to 100 periodic tasks with a slot in the minute that begins at `minute`."""
-    end = start + Day.hours * _HOUR
-    coming, _ = _coming(using, end)
-    number = (minute - start) // MINUTE
+def _names(coming: QuerySet[NextRun], groups: Sequence[Group]) -> list[tuple[int, str]]:
     found: dict[int, str] = {}
-    for group, slots in _expanded(using, _groups(coming, end), now, start):
-        if number in slots:
-            named = coming.filter(**group.key).values_list("pk", "periodic_task__name")
-            found.update(named[: MOST_NAMES - len(found)])
+    for group in groups:
+        named = coming.filter(**group.key).values_list("pk", "periodic_task__name")
+        found.update(named[: MOST_NAMES - len(found)])
         if len(found) >= MOST_NAMES:
             break
     return sorted(found.items(), key=lambda task: task[1])
@@ -100,11 +108,9 @@ def due_in(using: str, now: dt.datetime, minute: dt.datetime, start: dt.datetime
 
 def _coming(using: str, end: dt.datetime) -> tuple[QuerySet[NextRun], dt.datetime | None]:
     """The rows with a slot before `end`, at most as many as are bearable: those that are due first."""
-    rows = NextRun.objects.using(using).filter(
-        slot__isnull=False, run_at__lt=end, changed_at__isnull=True, periodic_task__enabled=True
-    )
-    beyond = NextRun.objects.using(using).filter(run_at__lt=end).order_by("run_at")
-    cut = beyond.values_list("run_at", flat=True)[MOST_ROWS : MOST_ROWS + 1].first()
+    until = NextRun.objects.using(using).filter(run_at__lt=end)
+    cut = until.order_by("run_at").values_list("run_at", flat=True)[MOST_ROWS : MOST_ROWS + 1].first()
+    rows = until.filter(slot__isnull=False, changed_at__isnull=True)
     return (rows, None) if cut is None else (rows.filter(run_at__lt=cut), cut)
 
 

@@ -22,11 +22,14 @@ from djtaskq_beat.rows import Row, read
 
 
 def fill(tasks: Sequence[Any]) -> None:
-    """Read what the columns show beside the tasks themselves: three statements, however many tasks."""
-    rows = read(router.db_for_read(PeriodicTask), [task.pk for task in tasks])
+    """Read what the columns show beside the tasks themselves: four statements, however many tasks."""
+    pks = [task.pk for task in tasks]
+    rows = read(router.db_for_read(PeriodicTask), pks)
+    planned = NextRun.objects.in_bulk(pks)
     runs = last_run_of_each(tasks)
     for task in tasks:
         task.plain_row = rows.get(task.pk)
+        task.planned = planned.get(task.pk)
         task.past_run = runs.get(task.pk)
 
 
@@ -55,7 +58,7 @@ class Columns(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # django-celery-
 
     @admin.display(description=gettext_lazy("next run"), ordering="next_run__run_at")
     def next_run_at(self, task: PeriodicTask) -> SafeString | str:
-        known: NextRun | None = getattr(task, "next_run", None)
+        known: NextRun | None = getattr(task, "planned", None)
         if known is None or not task.enabled:
             return widgets.DASH
         if known.error:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -15,6 +16,7 @@ from djtaskq.admin.sites import replace
 from djtaskq_beat.admin import filters
 from djtaskq_beat.admin.actions import Actions
 from djtaskq_beat.admin.columns import Columns, fill
+from djtaskq_beat.admin.declared import DeclaredTaskInline
 from djtaskq_beat.admin.deletion import LightTaskDeletion
 from djtaskq_beat.admin.forms import PeriodicTaskForm
 from djtaskq_beat.admin.pages import Pages
@@ -28,7 +30,7 @@ class PeriodicTaskAdmin(LightTaskDeletion, Pages, Actions, Columns):
     """django-celery-beat's admin with the timetable: what runs next, what ran, and how it ended."""
 
     form = PeriodicTaskForm
-    inlines = (RunPolicyInline,)
+    inlines = (RunPolicyInline, DeclaredTaskInline)
     autocomplete_fields = KINDS
     date_hierarchy = None
     list_display = ("name_and_schedule", "enabled", "next_run_at", "last_outcome", "lateness")
@@ -68,6 +70,9 @@ class PeriodicTaskAdmin(LightTaskDeletion, Pages, Actions, Columns):
         tasks: QuerySet[PeriodicTask] = admin.ModelAdmin.get_queryset(self, request)
         return tasks
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002  Django's signature
+        return _TaskList
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -81,7 +86,7 @@ class PeriodicTaskAdmin(LightTaskDeletion, Pages, Actions, Columns):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
-        changelist.result_list = list(changelist.result_list.select_related("next_run"))
+        changelist.result_list = list(changelist.result_list)
         fill(changelist.result_list)
         return changelist
 
@@ -90,6 +95,17 @@ class PeriodicTaskAdmin(LightTaskDeletion, Pages, Actions, Columns):
         for warnings in form.warnings.values():
             for warning in warnings:
                 messages.warning(request, warning)
+
+
+class _TaskList(ChangeList):
+    """Sorted by the next run, those that have none are left out: an index finds the others in their order."""
+
+    by_next_run = False
+
+    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        tasks: QuerySet[Any] = super().get_queryset(*args, **kwargs)
+        self.by_next_run = any("next_run__run_at" in str(term) for term in tasks.query.order_by)
+        return tasks.filter(next_run__run_at__isnull=False) if self.by_next_run else tasks
 
 
 def _wrong_scheduler() -> bool:

@@ -19,7 +19,8 @@ class RunPolicyInline(_StackedInline):
     """The policy on the page of its periodic task; without a row of it, the defaults hold."""
 
     model = RunPolicy
-    extra = 0
+    extra = 1
+    classes = ("collapse",)
     max_num = 1
     fieldsets = (
         (_("After downtime"), {"fields": (("catch_up", "catch_up_limit", "catch_up_window"),)}),

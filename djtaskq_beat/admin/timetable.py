@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from django_celery_beat.models import PeriodicTask
 
 from djtaskq.admin import widgets
 from djtaskq.admin.lists import BigTableAdmin
-from djtaskq_beat.day import MOST_NAMES, Day, day, due_in
+from djtaskq_beat.day import MOST_NAMES, Day, day
 from djtaskq_beat.models import NextRun
 from djtaskq_beat.occurrences.window import MINUTE
 from djtaskq_beat.policies import ON_TIME
@@ -52,20 +53,37 @@ class Hour:
         return self.y + ROW - 5
 
 
-def step_of(count: int, most: int) -> int:
-    """The shade of a minute: in proportion to the root of its count, so that small ones differ too."""
-    return max(1, min(STEPS, -(-round(1000 * STEPS * (count / most) ** 0.5) // 1000))) if count else 0
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shades:
+    """The shades of counts from `least`, which every minute has, to `most`.
 
+    They grow with the root of what is above the least, so that one crowded minute leaves others apart.
+    """
 
-def legend(most: int) -> list[tuple[int, str]]:
-    """The shades that occur, each with the counts that it stands for."""
-    ranges: dict[int, list[int]] = {}
-    upper = [most * step * step // (STEPS * STEPS) for step in range(1, STEPS + 1)]
-    for number, last in enumerate(upper):
-        first = upper[number - 1] + 1 if number else 1
-        if first <= last:
-            ranges[number + 1] = [first, last]
-    return [(step, str(low) if low == high else f"{low}–{high}") for step, (low, high) in ranges.items()]
+    least: int
+    most: int
+
+    @classmethod
+    def of(cls, counts: Mapping[int, int], minutes: range) -> "Shades":
+        """`minutes`: those that are complete, since what is left of one says nothing of the others."""
+        found = [counts.get(minute, 0) for minute in minutes]
+        return cls(min(found, default=0), max(counts.values(), default=0))
+
+    def step(self, count: int) -> int:
+        return next((step for step in range(1, STEPS + 1) if count <= self._upper(step)), STEPS)
+
+    def legend(self) -> list[tuple[int, str]]:
+        """The steps that occur, each with the counts that it stands for."""
+        first, found = max(self.least, 1), []
+        for step in range(1, STEPS + 1):
+            last = self._upper(step)
+            if first <= last:
+                found.append((step, f"{first:,}" if first == last else f"{first:,}–{last:,}"))
+                first = last + 1
+        return found
+
+    def _upper(self, step: int) -> int:
+        return self.least + (self.most - self.least) * step * step // (STEPS * STEPS)
 
 
 @admin.register(NextRun)
@@ -113,22 +131,21 @@ def _timetable(request: HttpRequest) -> dict[str, Any]:
     using = router.db_for_read(NextRun)
     now = timezone.now()
     start = timezone.localtime(now).replace(minute=0, second=0, microsecond=0).astimezone(dt.UTC)
-    today = day(using, now, start)
-    most = max(today.counts.values(), default=0)
-    at = _asked(request, today)
+    at = _asked(request, start)
+    today = day(using, now, start, at)
+    shades = Shades.of(today.counts, range((now - start) // MINUTE + 1, today.hours * 60))
     busiest = sorted(today.counts.items(), key=lambda item: (-item[1], item[0]))[:BUSIEST]
     return {
-        "hours": _hours(today, most),
+        "hours": _hours(today, shades),
         "busiest": [(_time(today, minute), _url(today, minute), count) for minute, count in busiest],
         "total": sum(today.counts.values()),
-        "most": most,
-        "legend": legend(most),
+        "most": shades.most,
+        "legend": shades.legend(),
         "day": today,
         "zone": timezone.get_current_timezone_name(),
         "overdue": NextRun.objects.filter(run_at__lt=now - ON_TIME, slot__isnull=False).count(),
         "at": at,
         "at_shown": widgets.exactly(at),
-        "due": due_in(using, now, at, start) if at is not None else (),
         "most_names": MOST_NAMES,
         "drawing": {
             "width": LABEL + 60 * CELL + TOTAL,
@@ -141,7 +158,7 @@ def _timetable(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _asked(request: HttpRequest, today: Day) -> dt.datetime | None:
+def _asked(request: HttpRequest, start: dt.datetime) -> dt.datetime | None:
     """The minute that the address names, if it is one of the day's."""
     try:
         at = dt.datetime.fromisoformat(request.GET.get("at", ""))
@@ -150,15 +167,15 @@ def _asked(request: HttpRequest, today: Day) -> dt.datetime | None:
     if timezone.is_naive(at):
         at = timezone.make_aware(at)
     at = at.astimezone(dt.UTC).replace(second=0, microsecond=0)
-    return at if today.start <= at < today.minute(today.hours * 60) else None
+    return at if start <= at < start + Day.hours * 60 * MINUTE else None
 
 
-def _hours(today: Day, most: int) -> list[Hour]:
+def _hours(today: Day, shades: Shades) -> list[Hour]:
     cells: list[list[Cell]] = [[] for _ in range(today.hours)]
     for minute, count in sorted(today.counts.items()):
         hour, place = divmod(minute, 60)
         cell = Cell(
-            LABEL + place * CELL, step_of(count, most), count, _time(today, minute), _url(today, minute)
+            LABEL + place * CELL, shades.step(count), count, _time(today, minute), _url(today, minute)
         )
         cells[hour].append(cell)
     return [
