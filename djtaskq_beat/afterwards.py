@@ -56,6 +56,8 @@ def take_over(claimer: Claimer, most: int = MOST) -> Taken:
         now: dt.datetime = records[0].now  # type: ignore[attr-defined]  # an annotation
         pks = [record.pk for record in records]
         TaskRun.objects.using(claimer.using).filter(pk__in=pks).update(retry_at=now + claimer.grace)
+        for record in records:
+            record.retry_at = now + claimer.grace
     rows = read(claimer.using, {record.periodic_task_id for record in records})
     judged = [_judged(record, rows.get(record.periodic_task_id), now) for record in records]
     return Taken(
@@ -82,6 +84,12 @@ def stamp(using: str, runs: Sequence[Run]) -> None:
             raise_if_late(late, using)
 
 
+def unpublished(using: str, runs: Sequence[Run]) -> list[Run]:
+    """Those of the runs that no other beat has stamped meanwhile; locked, in the caller's transaction."""
+    held = set(_unpublished(using, runs).select_for_update().values_list("pk", flat=True))
+    return [run for run in runs if run.record.pk in held]
+
+
 def refuse(using: str, refusals: Sequence[Refusal]) -> None:
     """Record that the runs will not be published, and why; one statement for each reason."""
     by_reason: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
@@ -96,10 +104,14 @@ def refuse(using: str, refusals: Sequence[Refusal]) -> None:
 
 
 def put_off(using: str, runs: Sequence[Run], *, seconds: int = 0) -> None:
-    """Leave the runs to any beat that reaches the broker, in `seconds`; one statement."""
+    """Leave the runs to any beat that reaches the broker, in `seconds`; one statement.
+
+    They are of one claim; those that another beat has taken over since are left to it.
+    """
     if not runs:
         return
-    _unpublished(using, runs).update(retry_at=from_now(seconds), attempts=F("attempts") + 1)
+    ours = _unpublished(using, runs).filter(retry_at=runs[0].record.retry_at)
+    ours.update(retry_at=from_now(seconds), attempts=F("attempts") + 1)
 
 
 def mirror(using: str, counts: Mapping[int, int], at: dt.datetime) -> dict[int, int]:
@@ -150,4 +162,6 @@ def _judged(record: TaskRun, row: Row | None, now: dt.datetime) -> Run | Refusal
         return Refusal(record, TaskRun.State.SKIPPED, str(error))
     if late:
         return Refusal(record, TaskRun.State.MISSED, "it could not be published before a later slot passed")
-    return Run(record, message, replaces(rules), rules.late_after)
+    # A run of the past, or by hand, takes nobody's place.
+    scheduled = record.trigger == TaskRun.Trigger.SCHEDULE
+    return Run(record, message, replaces(rules) if scheduled else None, rules.late_after)

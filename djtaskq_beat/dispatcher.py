@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError
 from djtaskq.conf import conf
 from djtaskq.db.claims import writing
 from djtaskq_beat import heartbeat, pruning, reconciliation
-from djtaskq_beat.afterwards import Refusal, counts_of, mirror, put_off, refuse, stamp, take_over
+from djtaskq_beat.afterwards import Refusal, counts_of, mirror, put_off, refuse, stamp, take_over, unpublished
 from djtaskq_beat.alerting import sending
 from djtaskq_beat.chores import Chore, Chores
 from djtaskq_beat.following import follow
@@ -26,6 +26,8 @@ logger = get_logger("celery.beat")
 # However much is due, runs that another beat left behind get their turn within this time.
 _PEEK_SECONDS = 2.0
 _UNSENDABLE_SECONDS = 30
+# Of the grace time: a beat that was stopped for longer leaves to others what it had claimed.
+_LEASE = 0.8
 # What is due may be locked: another beat has it, or a user's transaction is still open.
 _LOCKED_SECONDS = 0.1
 # While the broker is away, what people change is planned all the same.
@@ -41,6 +43,7 @@ class Dispatcher:
         self._claimer = Claimer(using, name, dt.timedelta(seconds=conf().BEAT_GRACE_SECONDS))
         self._unsettled: Outcome | None = None
         self._uncounted: Counter[int] = Counter()
+        self._lease_ends = math.inf
         self._clock = (dt.datetime.now(dt.UTC), time.monotonic())
         self._due_at = math.inf
         self._peeked_at = -math.inf
@@ -103,7 +106,7 @@ class Dispatcher:
         self.heartbeat.claimed += len(batch.runs)
         self._set_clock(batch.now)
         self._say_set_aside(batch)
-        self._dispatch(batch.runs)
+        self._dispatch(batch.runs, clock)
         if batch.full:
             self._due_at = clock
         return batch.moved
@@ -113,18 +116,21 @@ class Dispatcher:
             logger.error("beat: %s cannot be scheduled and is set aside: %s", name, error)
 
     def _take_over(self) -> None:
+        clock = time.monotonic()
         taken = take_over(self._claimer)
         self._set_clock(taken.now)
         refuse(self.using, taken.refusals)
-        self._dispatch(taken.runs)
+        self._dispatch(taken.runs, clock)
 
-    def _dispatch(self, runs: Sequence[Run]) -> None:
+    def _dispatch(self, runs: Sequence[Run], since: float) -> None:
+        """Publish and stamp runs that were claimed after `since`, of the monotonic clock."""
         if not runs:
             return
         self._unsettled = outcome_of(runs)
+        self._lease_ends = since + self._claimer.grace.total_seconds() * _LEASE
         self._stop_replaced(runs)
         try:
-            self.publisher.publish(self._unsettled, self._now())
+            self.publisher.publish(self._unsettled, self._now(), until=self._lease_ends)
         finally:  # on a signal, too: what went out is not to go out again
             self._settle()
 
@@ -143,13 +149,16 @@ class Dispatcher:
     def _settle(self) -> None:
         """Record what became of the last batch; once more if the database was away when it was to be."""
         outcome = self._unsettled or Outcome(waiting=[])
-        counts = self._uncounted + counts_of(outcome.published)
-        left: Mapping[int, int] = {}
-        if self._unsettled is None and not counts:
+        if self._unsettled is None and not self._uncounted:
             return
+        left: Mapping[int, int] = {}
         # In one transaction: a beat that is killed has stamped and counted a run, or neither.
         with writing(self.using):
-            stamp(self.using, outcome.published)
+            published: Sequence[Run] = outcome.published
+            if time.monotonic() > self._lease_ends:
+                published = unpublished(self.using, published)
+            counts = self._uncounted + counts_of(published)
+            stamp(self.using, published)
             refuse(self.using, outcome.refused)
             put_off(self.using, outcome.waiting)
             put_off(self.using, outcome.unsendable, seconds=_UNSENDABLE_SECONDS)

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import functools
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -68,15 +69,16 @@ class Publisher:
         self._away, self._pause = False, 0.0
         return True
 
-    def publish(self, outcome: Outcome, now: dt.datetime) -> None:
+    def publish(self, outcome: Outcome, now: dt.datetime, *, until: float = math.inf) -> None:
         """Send what waits, in order, until it is all sent, the broker is lost or the time is spent.
 
-        `now` is the database's time: what has expired, and when, is not left to this host's clock.
+        `now` is the database's time: what has expired, and when, is not left to this host's clock. Nothing
+        more is sent after `until`, of the monotonic clock: another beat may have taken it over.
 
         A run that only its own message prevents is refused, one that the broker chokes on is left for
         later; their neighbours go out.
         """
-        deadline = time.monotonic() + self._seconds
+        deadline = min(time.monotonic() + self._seconds, until)
         one_by_one = 0
         while outcome.waiting and time.monotonic() < deadline and self.reachable():
             runs = outcome.waiting[: 1 if one_by_one else self._window.size]
