@@ -81,3 +81,7 @@ class WrongEntries(BeatError):
 
 class ChangedMeanwhile(BeatError):
     """Somebody else changed the schedules at the same time, and nothing was changed here: run it again."""
+
+
+class NotBackfillable(BeatError):
+    """“{name}” cannot be backfilled: {reason}"""
