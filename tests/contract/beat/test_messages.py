@@ -4,10 +4,12 @@ import datetime as dt
 import json
 
 import pytest
+from celery import Celery
 from django_celery_beat.models import PeriodicTask
 
 from djtaskq.db.clock import now
-from djtaskq_beat.models import TaskRun
+from djtaskq_beat.message import task_id_of
+from djtaskq_beat.models import NextRun, TaskRun
 from djtaskq_beat.publisher import Publisher, outcome_of
 from djtaskq_beat.store import Claimer, claim_due
 from tests.contract.beat.conftest import make_dispatcher, settle
@@ -115,3 +117,33 @@ def test_a_task_deleted_between_claim_and_publishing_is_not_sent_and_not_forgott
     assert sent() == []
     assert TaskRun.objects.get().state == "skipped"
     assert "deleted" in TaskRun.objects.get().reason
+
+
+def test_a_slot_is_the_same_to_the_microsecond_wherever_it_stands(claimed, app, make_task, sent, clock):
+    anchor = clock().replace(microsecond=123_457) - HOUR
+    task = make_task(every=1_250_001, period="microseconds", start_time=anchor)
+    runs = claimed()
+    Publisher(app).publish(outcome_of(runs), clock())
+    headers = [dt.datetime.fromisoformat(message["djtaskq_slot"]) for message in sent()]
+    recorded = [run.slot for run in TaskRun.objects.filter(state="claimed").order_by("slot")]
+    assert headers == recorded == [run.record.slot for run in runs]
+    assert NextRun.objects.get().last_slot == recorded[-1]
+    grid = {(slot - NextRun.objects.get().anchor) % dt.timedelta(microseconds=1_250_001) for slot in recorded}
+    assert grid == {dt.timedelta()}
+    assert [task_id_of(task.pk, slot) for slot in headers] == [run.record.task_id for run in runs]
+
+
+def test_a_slot_that_two_apps_share_goes_out_over_one_of_their_brokers(
+    app, database, dispatcher, make_task, make_due, sent
+):
+    other = Celery("another-project", set_as_current=False)
+    other.conf.update(
+        broker_url="memory://", result_backend="disabled://", task_default_queue="another-project"
+    )
+    for number in range(3):
+        make_task(f"task {number}")
+    settle(dispatcher)
+    make_due()
+    settle(make_dispatcher(other, database, "another:1"))
+    settle(dispatcher)
+    assert (len(sent("another-project")), len(sent())) == (3, 0)

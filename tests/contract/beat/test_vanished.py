@@ -15,7 +15,6 @@ from djtaskq_beat.models import NextRun
 from djtaskq_beat.occurrences.crontab import Crontab
 from djtaskq_beat.occurrences.solar import _ephem
 from djtaskq_beat.occurrences.zones import zone_named
-from djtaskq_beat.reconciliation import reconcile
 from tests.contract.beat.conftest import make_dispatcher, settle
 
 ZONE = "Test/Vanishing"
@@ -50,6 +49,11 @@ def in_zone(database):
     return crontab
 
 
+def a_minute_later(clock):
+    """When what could not be scheduled is tried again."""
+    NextRun.objects.exclude(error="").update(run_at=clock())
+
+
 def test_a_zone(zone_file, app, make_task, make_due, sent, caplog):
     database = router.db_for_write(NextRun)
     dispatcher = make_dispatcher(app, database)
@@ -72,19 +76,19 @@ def test_a_zone(zone_file, app, make_task, make_due, sent, caplog):
     assert [record for record in caplog.messages if ZONE in record and "set aside" in record]
 
 
-def test_a_zone_that_comes_back(zone_file, dispatcher, make_task, database):
+def test_a_zone_that_comes_back(zone_file, dispatcher, make_task, database, clock):
     moved = zone_file.rename(zone_file.with_suffix(".away"))
     row = make_task(crontab=in_zone(database))
     settle(dispatcher)
     assert NextRun.objects.get(pk=row.pk).error
     moved.rename(zone_file)
-    reconcile(database)
+    a_minute_later(clock)
     settle(dispatcher)
     assert NextRun.objects.get(pk=row.pk).error == ""
     assert NextRun.objects.get(pk=row.pk).slot is not None
 
 
-def test_the_package_of_the_sun(dispatcher, make_task, make_due, sent, database, monkeypatch):
+def test_the_package_of_the_sun(dispatcher, make_task, make_due, sent, clock, monkeypatch):
     solar = SolarSchedule.objects.create(event="sunrise", latitude="78.200000", longitude="15.600000")
     row = make_task("solar", solar=solar)
     make_task("good")
@@ -98,7 +102,20 @@ def test_the_package_of_the_sun(dispatcher, make_task, make_due, sent, database,
 
     monkeypatch.undo()
     _ephem.cache_clear()
-    reconcile(database)
+    a_minute_later(clock)
     settle(dispatcher)
     assert NextRun.objects.get(pk=row.pk).error == ""
     assert NextRun.objects.get(pk=row.pk).slot - dt.datetime.now(dt.UTC) < dt.timedelta(days=180)
+
+
+@pytest.mark.parametrize("shared", ["interval", "crontab"])
+def test_a_schedules_row_takes_the_tasks_along_that_are_due(shared, dispatcher, make_task, make_due, sent):
+    make_task("good", every=90)
+    columns = {"crontab": CrontabSchedule.objects.create(timezone="UTC")} if shared == "crontab" else {}
+    due = [make_task(f"due {number}", **columns) for number in range(3)]
+    settle(dispatcher)
+    make_due(100)
+    getattr(due[0], shared).delete()
+    settle(dispatcher)
+    assert {message["periodic_task_name"] for message in sent()} == {"good"}
+    assert not NextRun.objects.filter(pk__in=[task.pk for task in due]).exists()
