@@ -26,15 +26,17 @@ _SLICES = 3
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Keys:
-    """Periodic tasks by their keys: those above `above`, up to `upto`; None for no bound."""
+    """Periodic tasks by their keys: those above `above`, up to `upto`; None for no bound.
+
+    To be asked of every table of a join: of a range in one, no database infers that of the other.
+    """
 
     above: int | None = None
     upto: int | None = None
 
-    def of(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        if self.above is not None:
-            rows = rows.filter(pk__gt=self.above)
-        return rows if self.upto is None else rows.filter(pk__lte=self.upto)
+    def of(self, rows: QuerySet[Any], key: str = "pk") -> QuerySet[Any]:
+        bounds = {f"{key}__gt": self.above, f"{key}__lte": self.upto}
+        return rows.filter(**{bound: value for bound, value in bounds.items() if value is not None})
 
 
 ALL = Keys()
@@ -118,7 +120,7 @@ def _highest(using: str) -> int:
 
 
 def _expect_new(using: str, keys: Keys) -> int:
-    known = NextRun.objects.using(using).filter(pk=OuterRef("pk"))
+    known = keys.of(NextRun.objects.using(using)).filter(pk=OuterRef("pk"))
     tasks = keys.of(PeriodicTask._default_manager.using(using)).filter(~Exists(known), enabled=True)
     pks = list(tasks.values_list("pk", flat=True)[:MOST])
     if pks:
@@ -127,11 +129,12 @@ def _expect_new(using: str, keys: Keys) -> int:
 
 
 def _mark_changed(using: str, keys: Keys) -> int:
-    planned = keys.of(NextRun.objects.using(using)).filter(changed_at=None).exclude(planned_from="")
+    tasks = keys.of(keys.of(PeriodicTask._default_manager.using(using)), "next_run__pk")
+    planned = tasks.filter(next_run__changed_at=None, next_run__planned_from__gt="")
     compared = planned.annotate(
-        current=fingerprint("periodic_task__"),
+        current=fingerprint(),
         # MariaDB compares no column with an expression that has another collation.
-        planned=Cast("planned_from", TextField()),
+        planned=Cast("next_run__planned_from", TextField()),
     )
     pks = list(compared.exclude(planned=F("current")).values_list("pk", flat=True)[:MOST])
     if pks:
@@ -140,7 +143,7 @@ def _mark_changed(using: str, keys: Keys) -> int:
 
 
 def _forget_deleted(using: str, keys: Keys) -> int:
-    task = PeriodicTask._default_manager.using(using).filter(pk=OuterRef("pk"))
+    task = keys.of(PeriodicTask._default_manager.using(using)).filter(pk=OuterRef("pk"))
     gone = keys.of(NextRun.objects.using(using)).filter(~Exists(task))
     pks = list(gone.values_list("pk", flat=True)[:MOST])
     if pks:

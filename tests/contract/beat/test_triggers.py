@@ -1,6 +1,7 @@
 """The triggers themselves: who fires them, what they cost, and how they come and go."""
 
 import datetime as dt
+import re
 import threading
 
 import pytest
@@ -15,7 +16,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from djtaskq.db.triggers import TriggersRefused
 from djtaskq_beat import reconciliation
 from djtaskq_beat.models import NextRun, RunPolicy
-from djtaskq_beat.reconciliation import Reconciliation
+from djtaskq_beat.reconciliation import Keys, Reconciliation, reconcile
 from djtaskq_beat.rows import _PLANNED
 from djtaskq_beat.triggers import SCHEDULE_FIELDS, TASK_FIELDS, TRIGGERS, ask_active, forget_active
 from tests.contract.beat.conftest import settle
@@ -255,6 +256,19 @@ def test_a_sweep_that_finds_nothing_looks_at_one_slice(dispatcher, database, mon
         with CaptureQueriesContext(connections[database]) as captured:
             assert look() == 0
         assert len(captured) <= 10
+
+
+def test_a_sweep_bounds_the_keys_of_every_table_that_it_joins(make_task, database):
+    """No database infers the bounds of one table from those of another: it would read all of that one."""
+    make_task()
+    with CaptureQueriesContext(connections[database]) as captured:
+        reconcile(database, Keys(above=7, upto=7_000_000))
+    assert len(captured) == 3
+    for query in captured:
+        sql = query["sql"].replace("`", '"')
+        assert re.search(r'"id" > 7\b', sql), sql
+        assert re.search(r'"periodic_task_id" > 7\b', sql), sql
+        assert len(re.findall(r"<= 7000000\b", sql)) == 2, sql
 
 
 def test_sweeps_come_around_to_every_row(database, monkeypatch):
