@@ -1,11 +1,8 @@
 """What becomes of a declared task's row: kept, removed, back again, in somebody's hands."""
 
-import contextlib
-import threading
-
 import pytest
 from celery import schedules
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import Value
 from django_celery_beat import schedulers as theirs
 from django_celery_beat.models import PeriodicTask
@@ -13,7 +10,7 @@ from django_celery_beat.models import PeriodicTask
 from djtaskq_beat.declared import MOST, Declarer
 from djtaskq_beat.models import DeclaredTask, NextRun
 from tests.contract.beat.conftest import settle
-from tests.contract.beat.declaring import install
+from tests.contract.beat.declaring import another_connection_holds, install
 from tests.waiting import eventually
 
 ONE = {"task": "tests.add", "schedule": 60, "kwargs": {"token": "declared"}}
@@ -143,24 +140,3 @@ def test_a_row_that_somebody_holds_is_not_waited_for(app, database):
     declarer._look_at = 0
     assert declarer.look()
     assert PeriodicTask.objects.get(name="one").task == "tests.other"
-
-
-@contextlib.contextmanager
-def another_connection_holds(database, rows):
-    held, done = threading.Event(), threading.Event()
-
-    def hold():
-        with transaction.atomic(using=database):
-            list(rows.using(database).select_for_update())
-            held.set()
-            done.wait(30)
-        connections[database].close()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait(10)
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

@@ -12,6 +12,7 @@ from djtaskq_beat.declared import Declarer
 from djtaskq_beat.declaring.standing import standing
 from djtaskq_beat.heartbeat import Heartbeat
 from djtaskq_beat.models import Beat, Declaration, DeclaredTask
+from tests.contract.beat.declaring import another_connection_holds
 from tests.waiting import eventually
 
 OLD = {
@@ -190,6 +191,19 @@ def test_beats_that_start_at_the_same_instant_end_in_one_state(releases, app, da
         PeriodicTask.objects.all().delete()
         DeclaredTask.objects.all().delete()
         Declaration.objects.all().delete()
+
+
+def test_while_one_beat_declares_no_other_does(start, app, database):
+    if not connections[database].features.has_select_for_update_skip_locked:
+        pytest.skip("the database has one writer at a time anyway")
+    start(OLD)
+    declarer = Declarer(NEW, app=app, using=database, name="x")
+    with another_connection_holds(database, Declaration.objects.filter(digest="")):
+        assert not declarer.look()
+        assert in_force() == says(OLD)
+    declarer._look_at = 0
+    assert declarer.look()
+    assert in_force() == says(NEW)
 
 
 def settle_all(declarers):
