@@ -11,6 +11,7 @@ from django_celery_beat import models as theirs
 
 from djtaskq.db.claims import writing
 from djtaskq.db.upsert import Incoming, Upsert
+from djtaskq_beat.deletion import delete_tasks
 from djtaskq_beat.errors import ChangedMeanwhile
 from djtaskq_beat.exchange.entries import CRONTAB, POLICY, Entry
 from djtaskq_beat.exchange.planning import Change, Plan
@@ -45,8 +46,10 @@ def apply(
                 _write(batch, keys, using)
                 advance(len(batch))
             for gone in _batched(found.missing):
-                pks = [pk for _, pk in gone]
-                (_delete if delete else _disable)(pks, using)
+                tasks = theirs.PeriodicTask._default_manager.using(using).filter(
+                    pk__in=[pk for _, pk in gone]
+                )
+                (delete_tasks if delete else _disable)(tasks)
                 advance(len(gone))
             if changes or found.missing:
                 theirs.PeriodicTasks.update_changed()
@@ -94,19 +97,11 @@ def _write_policies(batch: Sequence[Change], made: dict[str, int], using: str) -
         _POLICIES.write(policies, using=using)
 
 
-def _disable(pks: Sequence[int], using: str) -> None:
-    tasks = theirs.PeriodicTask._default_manager.using(using)
+def _disable(tasks: Any) -> None:
+    pks = list(tasks.values_list("pk", flat=True))
     # A schedule that is off has not run, by django-celery-beat's own rule.
-    tasks.filter(pk__in=pks).update(enabled=False, last_run_at=None, date_changed=timezone.now())
-    NextRun.objects.using(using).filter(pk__in=pks).mark_changed()
-
-
-def _delete(pks: Sequence[int], using: str) -> None:
-    # Past the signals: django-celery-beat's take 14 ms a row. The history of runs is kept.
-    for model in (NextRun, RunPolicy):
-        model._default_manager.using(using).filter(pk__in=pks)._raw_delete(using)  # noqa: SLF001
-    tasks = theirs.PeriodicTask._default_manager.using(using).filter(pk__in=pks)
-    tasks._raw_delete(using)  # noqa: SLF001  delete() would collect what signals and cascades concern
+    tasks.update(enabled=False, last_run_at=None, date_changed=timezone.now())
+    NextRun.objects.using(tasks.db).filter(pk__in=pks).mark_changed()
 
 
 def _keys(kind: str, changes: Iterable[Change], using: str) -> dict[Spec, int]:
