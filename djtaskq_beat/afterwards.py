@@ -122,7 +122,7 @@ def mirror(using: str, counts: Mapping[int, int], at: dt.datetime) -> dict[int, 
     otherwise.
     """
     tasks = PeriodicTask._default_manager.using(using)
-    held = [task.pk for task in claim(tasks.filter(pk__in=counts).order_by("pk").only("pk"), len(counts))]
+    held = claim(tasks.filter(pk__in=counts).order_by("pk").values_list("pk", flat=True), len(counts))
     by_count: defaultdict[int, list[int]] = defaultdict(list)
     for pk in held:
         by_count[counts[pk]].append(pk)

@@ -175,6 +175,7 @@ class Publisher:
             "kwargsrepr": self._shown(message.kwargs_text, dict),
             "expires": None if expires is None else (expires - now).total_seconds(),
             "retry": False,
+            "add_to_parent": False,
             "producer": self._producer,
         }
         if task is not None:

@@ -102,7 +102,7 @@ def _ending(steps: list[Step], using: str) -> list[Step]:
         return steps
     tasks = PeriodicTask._default_manager.using(using)
     # A user's transaction locks the task before its NextRun: waiting for the task here could be a deadlock.
-    held = {task.pk for task in claim(tasks.filter(pk__in=ends).order_by("pk").only("pk"), len(ends))}
+    held = set(claim(tasks.filter(pk__in=ends).order_by("pk").values_list("pk", flat=True), len(ends)))
     tasks.filter(pk__in=held).update(enabled=False)
     return [step for step in steps if not step.ends or step.row.pk in held]
 

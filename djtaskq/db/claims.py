@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connections, models, transaction
 
 from djtaskq.db.features import features
 
-RowT = TypeVar("RowT", bound=models.Model)
+RowT = TypeVar("RowT")
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def writing(using: str) -> Iterator[None]:
         yield
 
 
-def claim(queryset: models.QuerySet[RowT], limit: int) -> list[RowT]:
+def claim(queryset: models.QuerySet[Any, RowT], limit: int) -> list[RowT]:
     """Up to `limit` rows of an ordered `queryset`, locked until the transaction ends.
 
     Rows that another transaction holds are passed over where the database can do that, and waited for
