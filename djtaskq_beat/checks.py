@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core import checks
 from django.db import router
 
+from djtaskq_beat.alerting.checks import check_alerts
+
 NAME = "djtaskq"
 PATH = "djtaskq_beat.schedulers:DatabaseScheduler"
 _THEIRS = ("django", "django_celery_beat.schedulers:DatabaseScheduler")
@@ -18,6 +20,7 @@ def register() -> None:
     checks.register(check_scheduler)
     checks.register(check_time_zones)
     checks.register(check_databases)
+    checks.register(check_alerts)
 
 
 def check_scheduler(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001

@@ -85,3 +85,7 @@ class ChangedMeanwhile(BeatError):
 
 class NotBackfillable(BeatError):
     """“{name}” cannot be backfilled: {reason}"""
+
+
+class WebhookRefused(BeatError):
+    """The webhook answered {status}, and 2xx is a receipt: see its log, and the URL in BEAT_ALERT_WEBHOOK."""

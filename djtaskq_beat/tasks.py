@@ -7,11 +7,12 @@ from typing import Any
 from celery import shared_task
 
 from djtaskq_beat.alerting.delivery import deliver
+from djtaskq_beat.errors import WebhookRefused
 
 
 @shared_task(
     name="djtaskq_beat.tasks.deliver_alert",
-    autoretry_for=(OSError, HTTPException),
+    autoretry_for=(WebhookRefused, OSError, HTTPException),
     retry_backoff=2,
     retry_backoff_max=600,
     max_retries=12,

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from django.core.mail import mail_admins
 
 from djtaskq.conf import conf
 from djtaskq_beat.alerting.digest import letter
+from djtaskq_beat.errors import WebhookRefused
 
 TIMESTAMP_HEADER = "Djtaskq-Timestamp"
 SIGNATURE_HEADER = "Djtaskq-Signature"
@@ -31,13 +33,18 @@ def channels() -> list[str]:
 
 
 def deliver(channel: str, digest: Mapping[str, Any]) -> None:
-    """Send it now; raises `OSError` or `http.client.HTTPException` where that fails."""
+    """Send it now; raises `WebhookRefused`, `OSError` or `http.client.HTTPException` where that fails."""
     if channel in channels():  # a message may come after the setting was taken out
         _WAYS[channel](digest)
 
 
 def postable(url: str | None) -> bool:
-    return url is not None and urlsplit(url).scheme in SCHEMES
+    """Whether it is a URL of http or https with a host."""
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return False
+    return parts.scheme in SCHEMES and bool(parts.hostname)
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
@@ -65,8 +72,11 @@ def _post(digest: Mapping[str, Any]) -> None:
     request = urllib.request.Request(  # noqa: S310  the opener knows http and https alone
         settings.BEAT_ALERT_WEBHOOK or "", data=body, headers=headers, method="POST"
     )
-    with _opener().open(request, timeout=_SECONDS):
-        pass
+    try:
+        _opener().open(request, timeout=_SECONDS).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise WebhookRefused(status=error.code) from None  # the error itself holds a connection
 
 
 def _opener() -> urllib.request.OpenerDirector:
