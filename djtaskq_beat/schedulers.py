@@ -130,8 +130,6 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
         if self._dispatcher is None:
             publisher = Publisher(self.app, self.Producer, seconds=conf().BEAT_PUBLISH_SECONDS)
             self._dispatcher = Dispatcher(publisher, using=_database(), name=process_name())
-            if self._declarer is not None:
-                self._dispatcher.heartbeat.declaration = self._declarer.digest
         return self._dispatcher
 
     def _declare(self) -> None:
@@ -139,6 +137,7 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
             return
         if self._declarer is None:
             self._declarer = Declarer(self._entries, app=self.app, using=_database(), name=process_name())
+        self._engine().heartbeat.declaration = self._declarer.digest
         self._declarer.look()
 
     def _refresh_connection(self) -> None:

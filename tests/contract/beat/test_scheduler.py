@@ -7,7 +7,7 @@ from django_celery_beat import schedulers as theirs
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.utils import is_database_scheduler
 
-from djtaskq_beat.models import NextRun, TaskRun
+from djtaskq_beat.models import Beat, Declaration, NextRun, TaskRun
 from djtaskq_beat.schedulers import DatabaseScheduler
 from tests.waiting import eventually
 
@@ -36,6 +36,16 @@ def test_a_tick_sleeps_until_the_next_slot_or_the_bound(scheduler, make_task):
     assert eventually(lambda: NextRun.objects.get(pk=task.pk).slot if scheduler.tick() else None)
     NextRun.objects.filter(pk=task.pk).update(run_at=NextRun.objects.get(pk=task.pk).last_slot)
     assert PeriodicTask.objects.filter(name="declared").exists()
+
+
+def test_a_beat_reports_which_beat_schedule_it_runs(scheduler):
+    eventually(lambda: scheduler.tick() and Beat.objects.exists())
+    assert Beat.objects.get().declaration == Declaration.objects.latest("declared_at").digest
+    scheduler.update_from_dict({"another": {"task": "tests.add", "schedule": 60}})
+    scheduler.tick()
+    assert PeriodicTask.objects.filter(name__in=["declared", "another"], enabled=True).count() == 2
+    scheduler.close()
+    assert Beat.objects.get().declaration == Declaration.objects.latest("declared_at").digest
 
 
 def test_what_others_read_of_a_scheduler_is_there(scheduler, make_task):
