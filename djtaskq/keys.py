@@ -34,8 +34,8 @@ class Settings:
     )
     BEAT_RECONCILE_SECONDS: float = _setting(
         30.0,
-        "How often beat looks for schedules that were changed past Django's signals (QuerySet.update, "
-        "bulk_create, SQL, another service), in seconds.",
+        "How often beat sees to it that the triggers are there that tell of changes, and looks for what got "
+        "past them, in seconds. Without triggers it looks through all schedules.",
         at_least=1,
     )
     BEAT_GRACE_SECONDS: float = _setting(
