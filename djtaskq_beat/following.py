@@ -66,7 +66,7 @@ def _record(runs: Sequence[TaskRun], outcomes: Mapping[str, Outcome], using: str
     """Write how the runs ended, unless somebody else has, or has deleted them."""
     with writing(using):
         rows = TaskRun.objects.using(using).filter(pk__in=[run.pk for run in runs], outcome="")
-        open_still = {run.pk for run in claim(rows.order_by("pk").only("pk"), len(runs))}
+        open_still = set(claim(rows.order_by("pk").values_list("pk", flat=True), len(runs)))
         ended = [run for run in runs if run.pk in open_still]
         for run in ended:
             _learn(run, outcomes[str(run.task_id)])

@@ -32,9 +32,10 @@ def finished(using: str) -> QuerySet[TaskRun]:
 def delete(pks: Sequence[int], using: str) -> int:
     """Delete these runs, with their alerts, as far as nobody waits for them; returns how many went."""
     with writing(using):
-        rows = claim(finished(using).filter(pk__in=pks).order_by("pk").only("pk"), len(pks))
-        TaskRun.objects.using(using).filter(pk__in=[row.pk for row in rows]).delete()
-    return len(rows)
+        rows = finished(using).filter(pk__in=pks).order_by("pk")
+        taken = claim(rows.values_list("pk", flat=True), len(pks))
+        TaskRun.objects.using(using).filter(pk__in=taken).delete()
+    return len(taken)
 
 
 class ByAge:
