@@ -56,7 +56,7 @@ class Status:
     """Beat at the instant `now`, by the database's clock.
 
     `next_due` is when the row that is due next is looked at, `next_name` whose row it is. `oldest_waiting`
-    is since when the run that waits longest may be published by any beat. `recent` has the last hour's runs
+    is since when the run that waits longest could have been published. `recent` has the last hour's runs
     by state; all of them, or the newest if `recent_more`.
     """
 
@@ -79,7 +79,7 @@ class Status:
 
     @property
     def publishing_lag(self) -> dt.timedelta:
-        """How long the oldest run that was claimed has waited to be published by any beat."""
+        """How long the oldest run that was claimed has waited to be published."""
         return _since(self.oldest_waiting, self.now)
 
     def problems(self, max_lag: dt.timedelta) -> list[str]:
@@ -104,7 +104,7 @@ def status(using: str) -> Status:
     """Ask how beat is doing, in a dozen statements."""
     now = database_now(using)
     next_due, next_name = _next_due(using)
-    waiting = TaskRun.objects.using(using).filter(retry_at__isnull=False)
+    waiting, oldest_waiting = _waiting(using)
     set_aside, set_aside_count = _set_aside(using)
     recent, recent_more = _recent(using, now)
     return Status(
@@ -112,8 +112,8 @@ def status(using: str) -> Status:
         beats=_beats(using),
         next_due=next_due,
         next_name=next_name,
-        waiting=_counted(len(waiting.values_list("pk")[: MOST_COUNTED + 1])),
-        oldest_waiting=waiting.order_by("retry_at").values_list("retry_at", flat=True).first(),
+        waiting=waiting,
+        oldest_waiting=oldest_waiting,
         set_aside=set_aside,
         set_aside_count=set_aside_count,
         recent=recent,
@@ -139,6 +139,14 @@ def _next_due(using: str) -> tuple[dt.datetime | None, str]:
         return None, ""
     name = PeriodicTask._default_manager.using(using).filter(pk=first[1]).values_list("name", flat=True)
     return first[0], name.first() or ""
+
+
+def _waiting(using: str) -> tuple[Counted, dt.datetime | None]:
+    """Each try puts `retry_at` off, so since when a run waits is told by when it was to go out."""
+    runs = TaskRun.objects.using(using).filter(retry_at__isnull=False).order_by("retry_at")
+    found = list(runs.values_list("claimed_at", "due_at")[: MOST_COUNTED + 1])
+    since = [max(claimed_at, due_at or claimed_at) for claimed_at, due_at in found]
+    return _counted(len(found)), min(since, default=None)
 
 
 def _set_aside(using: str) -> tuple[list[SetAside], Counted]:

@@ -89,10 +89,10 @@ def _next_due(found: Status) -> str:
 def _waiting(found: Status) -> str:
     if found.oldest_waiting is None:
         return "none"
-    number = f"{found.waiting} claimed and not published"
-    return (
-        f"{number}, the oldest overdue for {spoken(found.publishing_lag)}" if found.publishing_lag else number
-    )
+    said = f"{found.waiting} claimed and not published"
+    if found.publishing_lag < dt.timedelta(seconds=1):
+        return said
+    return f"{said}, the oldest for {spoken(found.publishing_lag)}"
 
 
 def _set_aside(found: Status) -> list[str]:
@@ -139,7 +139,7 @@ def _as_data(found: Status, problems: Sequence[str]) -> dict[str, Any]:
         "waiting": {
             "number": found.waiting.number,
             "more": found.waiting.more,
-            "overdue": found.publishing_lag.total_seconds(),
+            "oldest": found.publishing_lag.total_seconds(),
         },
         "set_aside": {
             "number": found.set_aside_count.number,

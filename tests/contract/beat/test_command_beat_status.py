@@ -106,13 +106,30 @@ def test_runs_that_nobody_published_are_told(beat, make_task, clock):
     for number in range(2):
         slot = late + dt.timedelta(seconds=number)
         TaskRun.objects.create(
-            periodic_task=task, name="task", slot=slot, state="claimed", claimed_at=late, retry_at=slot
+            periodic_task=task, name="task", slot=slot, state="claimed", claimed_at=late, retry_at=clock()
         )
     text, code = told()
-    assert "Waiting    2 claimed and not published, the oldest overdue for 10 min" in text
+    assert "Waiting    2 claimed and not published, the oldest for 10 min" in text
     assert "Last hour  2 claimed\n" in text
     assert "Something was claimed and not published for 60" in text
     assert code == 1
+
+
+def test_a_run_that_is_to_go_out_later_is_not_late(beat, make_task, clock):
+    task, now = make_task(), clock()
+    long_ago, later = now - dt.timedelta(hours=1), now + dt.timedelta(hours=1)
+    TaskRun.objects.create(
+        periodic_task=task,
+        name="task",
+        slot=long_ago,
+        state="claimed",
+        claimed_at=long_ago,
+        retry_at=later,
+        due_at=later,
+    )
+    text, code = told()
+    assert "Waiting    1 claimed and not published\n" in text
+    assert code == 0
 
 
 def test_rows_that_are_set_aside_are_named_and_are_no_lag(beat, make_task, dispatcher, clock):
@@ -160,7 +177,7 @@ def test_for_machines(beat, make_task, dispatcher, triggers):
     assert (row["name"], row["state"], row["claimed"]) == ("web-1:42", "alive", 1234)
     assert found["next_due"]["name"] == "good"
     assert dt.datetime.fromisoformat(found["next_due"]["at"]) > dt.datetime.fromisoformat(found["now"])
-    assert (found["lag"], found["waiting"]) == (0, {"number": 0, "more": False, "overdue": 0})
+    assert (found["lag"], found["waiting"]) == (0, {"number": 0, "more": False, "oldest": 0})
     assert found["set_aside"]["first"][0]["name"] == "bad"
     assert found["last_hour"] == {"runs": {}, "more": False}
     assert found["triggers"] is True
