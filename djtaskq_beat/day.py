@@ -27,14 +27,16 @@ MOST_GROUPS = 5_000
 SECONDS = 0.4
 MOST_NAMES = 100
 _CHUNK = 500
-_HOUR = dt.timedelta(hours=1)
+_MINUTES = 24 * 60
 _SHARED = (*(f"periodic_task__{kind}_id" for kind in KINDS), "periodic_task__one_off")
 _MICROSECONDS = 60_000_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """The 25 hours from `start`, the hour that is going on; `counts` has the runs of each minute by number.
+    """The 24 hours from now on; `counts` has the runs of each minute by its number, beginning at `start`.
+
+    `start` is the beginning of the hour that is going on, and `minutes` are there from it to the end.
 
     `scheduled` schedules are due in it. `left_out` of them are in no count, for want of time; nor is anything
     that is first due after `complete_until`, if that is set. `due` are the keys and names of up to 100
@@ -42,19 +44,18 @@ class Day:
     """
 
     start: dt.datetime
+    minutes: int
     counts: Counter[int]
     scheduled: int
     left_out: int = 0
     complete_until: dt.datetime | None = None
     due: Sequence[tuple[int, str]] = ()
 
-    hours = 25
-
     def minute(self, number: int) -> dt.datetime:
         return self.start + number * MINUTE
 
     def by_hour(self) -> list[int]:
-        totals = [0] * self.hours
+        totals = [0] * -(-self.minutes // 60)
         for minute, count in self.counts.items():
             totals[minute // 60] += count
         return totals
@@ -75,12 +76,14 @@ def day(using: str, now: dt.datetime, start: dt.datetime, asked: dt.datetime | N
 
     Three statements, one more for each 500 groups, and some for the names.
     """
-    coming, complete_until = _coming(using, start + Day.hours * _HOUR)
+    minutes = (now - start) // MINUTE + _MINUTES
+    end = start + minutes * MINUTE
+    coming, complete_until = _coming(using, end)
     scheduled = coming.count()
     counts: Counter[int] = Counter()
     expanded, due = 0, []
     number = None if asked is None else (asked - start) // MINUTE
-    for group, slots in _expanded(using, _groups(coming, start + Day.hours * _HOUR), now, start):
+    for group, slots in _expanded(using, _groups(coming, end), now, start, minutes):
         expanded += group.size
         for minute, count in slots.items():
             counts[minute] += count * group.size
@@ -88,6 +91,7 @@ def day(using: str, now: dt.datetime, start: dt.datetime, asked: dt.datetime | N
             due.append(group)
     return Day(
         start=start,
+        minutes=minutes,
         counts=counts,
         scheduled=scheduled,
         left_out=scheduled - expanded,
@@ -139,7 +143,7 @@ def _group(values: dict[str, Any]) -> Group:
 
 
 def _expanded(
-    using: str, groups: Sequence[Group], now: dt.datetime, start: dt.datetime
+    using: str, groups: Sequence[Group], now: dt.datetime, start: dt.datetime, minutes: int
 ) -> Iterator[tuple[Group, Counter[int]]]:
     """Each group with its slots by the minute's number, until the time is spent."""
     deadline = time.monotonic() + SECONDS
@@ -150,10 +154,10 @@ def _expanded(
             if time.monotonic() > deadline:
                 return
             if group.pk in rows:
-                yield group, _slots(group, rows[group.pk], now, start)
+                yield group, _slots(group, rows[group.pk], now, start, minutes)
 
 
-def _slots(group: Group, row: Row, now: dt.datetime, start: dt.datetime) -> Counter[int]:
+def _slots(group: Group, row: Row, now: dt.datetime, start: dt.datetime, minutes: int) -> Counter[int]:
     if row.one_off or row.clocked_id is not None:
         return Counter([max(group.first - start, dt.timedelta()) // MINUTE])
     try:
@@ -161,4 +165,4 @@ def _slots(group: Group, row: Row, now: dt.datetime, start: dt.datetime) -> Coun
     except Unschedulable:  # beat reports it as soon as it has looked at it
         return Counter()
     begins = max(group.first, now, row.run_policy_paused_until or now)
-    return by_minute(Bounded(schedule, begins, None), start, Day.hours * 60)
+    return by_minute(Bounded(schedule, begins, None), start, minutes)

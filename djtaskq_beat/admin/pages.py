@@ -6,12 +6,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import router
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 from django_celery_beat.models import PeriodicTask
 
 from djtaskq.admin import widgets
@@ -48,7 +49,11 @@ class Pages(Validation):
 
     def get_urls(self) -> list[URLPattern]:
         buttons = [
-            path(f"<path:object_id>/{slug}/", self.admin_site.admin_view(view), name=f"djtaskq_beat_{name}")
+            path(
+                f"<path:object_id>/{slug}/",
+                self.admin_site.admin_view(require_POST(view)),
+                name=f"djtaskq_beat_{name}",
+            )
             for slug, name, view in (
                 ("run-now", "run_now", self.run_now_view),
                 ("pause", "pause", self.pause_view),
@@ -57,6 +62,17 @@ class Pages(Validation):
             )
         ]
         return [*buttons, *super().get_urls()]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """A task whose crontab names a zone that is none comes without it, so that it can be mended."""
+        task = super().get_object(request, object_id, from_field)
+        try:
+            getattr(task, "crontab", None)
+        except ValidationError as error:
+            task.crontab = None
+            text = _("Its crontab cannot be read: %s Choose another schedule.")
+            messages.error(request, text % " ".join(error.messages))
+        return task
 
     def changeform_view(
         self,
@@ -101,7 +117,11 @@ class Pages(Validation):
         task = self._posted(request, object_id)
         if not (self.has_view_permission(request, task) and self.has_add_permission(request)):
             raise PermissionDenied
-        copy = duplicate(task)
+        try:
+            copy = duplicate(task)
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+            return _back_to(task)
         self.log_addition(request, copy, f"Duplicated from {task.name}.")
         messages.success(
             request, _("This is a copy, and disabled: change what is to differ, then enable it.")
@@ -109,9 +129,6 @@ class Pages(Validation):
         return _back_to(copy)
 
     def _posted(self, request: HttpRequest, object_id: str) -> PeriodicTask:
-        """The task that a button was pressed for; refuses what is no POST."""
-        if request.method != "POST":
-            raise PermissionDenied
         task = self.get_object(request, unquote(object_id))
         if task is None:
             raise Http404

@@ -24,6 +24,7 @@ from djtaskq_beat.occurrences.window import MINUTE
 from djtaskq_beat.policies import ON_TIME
 
 STEPS = 5
+_LONGEST = dt.timedelta(hours=25)
 BUSIEST = 12
 CELL, ROW, LABEL, TOTAL = 10, 18, 84, 66
 
@@ -133,13 +134,15 @@ def _timetable(request: HttpRequest) -> dict[str, Any]:
     start = timezone.localtime(now).replace(minute=0, second=0, microsecond=0).astimezone(dt.UTC)
     at = _asked(request, start)
     today = day(using, now, start, at)
-    shades = Shades.of(today.counts, range((now - start) // MINUTE + 1, today.hours * 60))
+    shades = Shades.of(today.counts, range((now - start) // MINUTE + 1, today.minutes))
     busiest = sorted(today.counts.items(), key=lambda item: (-item[1], item[0]))[:BUSIEST]
     return {
         "hours": _hours(today, shades),
-        "busiest": [(_time(today, minute), _url(today, minute), count) for minute, count in busiest],
-        "total": sum(today.counts.values()),
-        "most": shades.most,
+        "busiest": [(_time(today, minute), _url(today, minute), f"{count:,}") for minute, count in busiest],
+        "total": f"{sum(today.counts.values()):,}",
+        "scheduled": f"{today.scheduled:,}",
+        "left_out": f"{today.left_out:,}" if today.left_out else "",
+        "most": f"{shades.most:,}",
         "legend": shades.legend(),
         "day": today,
         "zone": timezone.get_current_timezone_name(),
@@ -149,7 +152,7 @@ def _timetable(request: HttpRequest) -> dict[str, Any]:
         "most_names": MOST_NAMES,
         "drawing": {
             "width": LABEL + 60 * CELL + TOTAL,
-            "height": Day.hours * ROW + ROW,
+            "height": len(today.by_hour()) * ROW + ROW,
             "cell": CELL - 1,
             "row": ROW - 2,
             "total_x": LABEL + 60 * CELL + TOTAL,
@@ -162,16 +165,15 @@ def _asked(request: HttpRequest, start: dt.datetime) -> dt.datetime | None:
     """The minute that the address names, if it is one of the day's."""
     try:
         at = dt.datetime.fromisoformat(request.GET.get("at", ""))
-    except ValueError:
+        at = (timezone.make_aware(at) if timezone.is_naive(at) else at).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    if timezone.is_naive(at):
-        at = timezone.make_aware(at)
-    at = at.astimezone(dt.UTC).replace(second=0, microsecond=0)
-    return at if start <= at < start + Day.hours * 60 * MINUTE else None
+    at = at.replace(second=0, microsecond=0)
+    return at if start <= at < start + _LONGEST else None
 
 
 def _hours(today: Day, shades: Shades) -> list[Hour]:
-    cells: list[list[Cell]] = [[] for _ in range(today.hours)]
+    cells: list[list[Cell]] = [[] for _ in today.by_hour()]
     for minute, count in sorted(today.counts.items()):
         hour, place = divmod(minute, 60)
         cell = Cell(
