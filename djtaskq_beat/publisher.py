@@ -17,11 +17,11 @@ from kombu.utils.json import loads
 
 from djtaskq_beat.afterwards import Refusal
 from djtaskq_beat.models import TaskRun
+from djtaskq_beat.slots import SLOT_HEADER
 from djtaskq_beat.store import Run
 from djtaskq_beat.windows import OneByOne, Window, window_for
 
 logger = get_logger("celery.beat")
-SLOT_HEADER = "djtaskq_slot"
 LONGEST_PAUSE = 5.0
 OperationalError = exceptions.OperationalError
 # Of a batch that broke off; kombu has it since 5.7.

@@ -24,10 +24,10 @@ def take(redis_url):
     return lambda: messages_of(redis_url)
 
 
-def messages_of(url):
+def messages_of(url, queue="celery"):
     found = []
     with Connection(url) as connection, connection.channel() as channel:
-        while (message := channel.basic_get("celery", no_ack=True)) is not None:
+        while (message := channel.basic_get(queue, no_ack=True)) is not None:
             found.append({**message.headers, "args": json.loads(message.body)[0]})
     return found
 
