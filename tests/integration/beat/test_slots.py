@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from djtaskq_beat.models import TaskRun
@@ -8,6 +9,7 @@ from tests.integration.beat.conftest import APP, messages_of
 from tests.waiting import eventually
 
 
+@pytest.mark.parametrize("database", ["default"], indirect=True)
 def test_a_task_is_told_its_slot_and_a_retry_the_same(database, start_beat, processes, redis_url):
     every_second = IntervalSchedule.objects.create(every=1, period="seconds")
     PeriodicTask.objects.create(name="report", task="tests.report_slot", interval=every_second, one_off=True)
