@@ -80,7 +80,7 @@ class Declarer:
     def _stand_back(self, found: Standing) -> None:
         self._says_so = False
         if found.current and self._once(f"current {found.current.digest}"):
-            logger.info(
+            logger.warning(
                 "beat: The beat_schedule of another release is in force, declared by %s at %s. This one's "
                 "takes its place once no beat of that release runs.",
                 found.current.declared_by,
@@ -99,13 +99,13 @@ class Declarer:
             rows = installed(self._names(), self._using)
             todo = self._unsettled(rows)
             busy = self._install(todo[:MOST], rows)
-            gone, more = remove(self._names(), MOST, self._using)
-        for name in gone:
-            logger.info("beat: %s is disabled, since beat_schedule has it no more", name)
-        self._says_so = not busy and not more and len(todo) <= MOST
-        if self._says_so:
-            return LOOK_SECONDS
-        return _BUSY_SECONDS if busy else 0
+            removed = remove(self._names(), MOST, self._using)
+        for name in removed.names:
+            logger.warning("beat: %s is disabled, since beat_schedule has it no more", name)
+        if busy or removed.busy:
+            return _BUSY_SECONDS
+        self._says_so = not removed.more and len(todo) <= MOST
+        return LOOK_SECONDS if self._says_so else 0
 
     def _install(self, entries: Sequence[Wanted], rows: Mapping[str, Installed]) -> bool:
         """Install `entries`; returns whether some of them could not be now."""

@@ -1,7 +1,7 @@
 """Rows made, changed and disabled, so that they say what the entries do."""
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from django.db import models, transaction
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
@@ -24,15 +24,22 @@ def install(entry: Wanted, row: Installed | None, using: str) -> bool:
         return _make(entry, using) if row is None else _change(entry, row, using)
 
 
-def remove(names: Collection[str], most: int, using: str) -> tuple[list[str], bool]:
+class Removed(NamedTuple):
+    """The names of the tasks that were disabled; whether there are `more`, and some in somebody's hands."""
+
+    names: Sequence[str] = ()
+    more: bool = False
+    busy: bool = False
+
+
+def remove(names: Collection[str], most: int, using: str) -> Removed:
     """Disable up to `most` tasks that were declared and are no more; to be called in `declaring`.
 
-    Returns the names of those that were, and whether more are left or in somebody's hands. A task that was
-    disabled before is nobody's but its operator's from now on.
+    A task that was disabled before is nobody's but its operator's from now on.
     """
     pks = list(undeclared(names, using).values_list("pk", flat=True)[:most])
     if not pks:
-        return [], False
+        return Removed()
     tasks = PeriodicTask._default_manager.using(using)
     held = claim(tasks.filter(pk__in=pks).order_by("pk").only("name", "enabled"), most)
     # Asked once more, now that nobody else has the rows: an operator may have said that they are to be kept.
@@ -45,7 +52,7 @@ def remove(names: Collection[str], most: int, using: str) -> tuple[list[str], bo
         tasks.filter(pk__in=list(enabled)).update(enabled=False)
         NextRun.objects.using(using).filter(pk__in=list(enabled)).mark_changed()
         PeriodicTasks.update_changed()
-    return sorted(enabled.values()), len(pks) == most or len(held) < len(pks)
+    return Removed(sorted(enabled.values()), more=len(pks) == most, busy=len(held) < len(pks))
 
 
 def _make(entry: Wanted, using: str) -> bool:

@@ -4,6 +4,7 @@ import pytest
 from celery import schedules
 from django.db import connections
 from django.db.models import Value
+from django.test.utils import CaptureQueriesContext
 from django_celery_beat import schedulers as theirs
 from django_celery_beat.models import PeriodicTask
 
@@ -108,6 +109,23 @@ def test_a_row_that_cannot_be_read_is_made_right_and_in_no_others_way(app, datab
     install(app, database, {**entries, "two": OTHER})
     assert str(PeriodicTask.objects.get(name="one").crontab.timezone) == "UTC"
     assert PeriodicTask.objects.get(name="two").task == "tests.other"
+
+
+def test_what_is_left_of_a_row_that_sql_deleted_is_in_no_way(app, database):
+    install(app, database, {"one": ONE})
+    PeriodicTask.objects.all()._raw_delete(database)
+    install(app, database, {"two": ONE})
+    assert PeriodicTask.objects.get().name == "two"
+    with CaptureQueriesContext(connections[database]) as captured:
+        install(app, database, {"two": ONE})
+    assert len(captured) == 3
+
+
+def test_what_an_operator_deleted_is_made_again(app, database):
+    install(app, database, {"one": ONE})
+    PeriodicTask.objects.get().delete()
+    install(app, database, {"one": ONE})
+    assert PeriodicTask.objects.get().declared_task.removed_at is None
 
 
 def test_many_entries_are_written_a_part_at_a_time(app, database):
