@@ -12,6 +12,7 @@ from django_celery_beat.clockedschedule import clocked
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 from django_celery_beat.tzcrontab import TzAwareCrontab
 
+from djtaskq_beat.instants import aware
 from tests.contract.beat.declaring import install
 
 NOON = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
@@ -211,3 +212,26 @@ def test_options_without_a_column_are_named(app, database, caplog):
     options = {"serializer": "yaml", "queue": "slow", "retry": False}
     install(app, database, {"one": {"task": "tests.add", "schedule": 60, "options": options}})
     assert "one is sent without its options retry, serializer" in caplog.text
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_times_are_found_again_whatever_use_tz_says(use_tz, app, database, settings):
+    settings.USE_TZ = use_tz
+    entries = {
+        "clocked": {"task": "tests.add", "schedule": clocked(NOON), "start_time": NOON},
+        "ends": {"task": "tests.add", "schedule": 60, "options": {"expires": NOON}},
+    }
+    install(app, database, entries)
+    with CaptureQueriesContext(connections[database]) as captured:
+        install(app, database, entries)
+    assert len(captured) == 3
+    task = PeriodicTask.objects.get(name="clocked")
+    assert [aware(task.clocked.clocked_time), aware(task.start_time)] == [NOON, NOON]
+    assert task.one_off
+
+
+def test_a_crontab_in_the_hosts_time_is_in_djangos(app, database, settings):
+    settings.TIME_ZONE = "Europe/Berlin"
+    app.conf.update(enable_utc=False, timezone=None)
+    install(app, database, {"one": {"task": "tests.add", "schedule": schedules.crontab(hour=9, app=app)}})
+    assert str(PeriodicTask.objects.get().crontab.timezone) == "Europe/Berlin"
