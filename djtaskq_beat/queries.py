@@ -39,6 +39,12 @@ class PastRun:
         return self.outcome.runtime if self.outcome is not None else None
 
     @property
+    def finished(self) -> dt.datetime | None:
+        if self.record.finished_at is not None:
+            return self.record.finished_at
+        return self.outcome.finished if self.outcome is not None else None
+
+    @property
     def late(self) -> float | None:
         """In seconds."""
         return self.record.lateness.total_seconds() if self.record.lateness is not None else None

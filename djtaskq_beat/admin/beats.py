@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from djtaskq.admin import widgets
 from djtaskq.admin.lists import BigTableAdmin, StateFilter
+from djtaskq_beat.admin.columns import exact
 from djtaskq_beat.heartbeat import alive
 from djtaskq_beat.models import Alert, Beat
 
@@ -29,7 +30,7 @@ class BeatAdmin(_Read):
     ordering = ("-seen_at",)
     empty_page = "djtaskq_beat/no_beats.html"
     readonly_fields = (
-        *("status", "name", "hostname", "pid", "version", "started_at", "seen_at", "stopped_at"),
+        *("status", "name", "hostname", "pid", "version", "started", "seen", "stopped"),
         *("claimed", "published", "problem_shown", "declaration"),
     )
     fields = readonly_fields
@@ -53,6 +54,10 @@ class BeatAdmin(_Read):
     @admin.display(description=_("beat, started"))
     def beat(self, beat: Beat) -> SafeString:
         return widgets.stacked(beat.name, widgets.exactly(beat.started_at))
+
+    started = exact("started_at", _("started at"))
+    seen = exact("seen_at", _("last tick"))
+    stopped = exact("stopped_at", _("stopped at"))
 
     @admin.display(description=_("last tick"))
     def last_tick(self, beat: Beat) -> SafeString | str:
@@ -80,7 +85,7 @@ class AlertAdmin(_Read):
     list_filter = (KindFilter,)
     ordering = ("-id",)
     empty_page = "djtaskq_beat/no_alerts.html"
-    readonly_fields = ("kind_shown", "text", "of_run", "raised_at", "sent_at", "send_at")
+    readonly_fields = ("kind_shown", "text", "of_run", "raised_exactly", "sent_exactly", "send_exactly")
     fields = readonly_fields
 
     def listed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -98,6 +103,10 @@ class AlertAdmin(_Read):
     def of_run(self, alert: Alert) -> SafeString:
         url = reverse("admin:djtaskq_beat_taskrun_change", args=[alert.run_id])
         return format_html('<a href="{}">{}</a>', url, str(alert.run))
+
+    raised_exactly = exact("raised_at", _("raised at"))
+    sent_exactly = exact("sent_at", _("sent at"))
+    send_exactly = exact("send_at", _("send at"))
 
     @admin.display(description=_("raised"))
     def raised(self, alert: Alert) -> SafeString | str:

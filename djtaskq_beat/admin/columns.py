@@ -33,6 +33,16 @@ def fill(tasks: Sequence[Any]) -> None:
         task.past_run = runs.get(task.pk)
 
 
+def exact(field: str, description: Any) -> Any:
+    """A column of an instant to the second, with its zone."""
+
+    @admin.display(description=description)
+    def show(_admin: Any, row: Any) -> str:
+        return widgets.exactly(getattr(row, field))
+
+    return show
+
+
 class _Named(NamedTuple):
     """As much of a task as its checkbox needs: to name it in full, a task reads its schedule."""
 
@@ -67,7 +77,7 @@ class Columns(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # django-celery-
         now = timezone.now()
         if row is not None and row.run_policy_paused_until and row.run_policy_paused_until > now:
             until = widgets.exactly(row.run_policy_paused_until)
-            return widgets.badge("ended", "⏸", _("paused"), _("until %s") % until)
+            return widgets.badge("ended", "‖", _("paused"), _("until %s") % until)
         if known.run_at is not None and known.slot is not None and known.run_at < now - ON_TIME:
             return format_html(
                 "{}<br>{}", widgets.badge("bad", "!", _("overdue")), widgets.when(known.slot, now)

@@ -52,7 +52,7 @@ class ConditionFilter(admin.SimpleListFilter):
 class LatelyFilter(admin.SimpleListFilter):
     """What went wrong in the latest runs: of the history, no more than that is read."""
 
-    title = _("the last 24 hours")
+    title = _("the last 24 hours (latest 50,000 runs)")
     parameter_name = "lately"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002

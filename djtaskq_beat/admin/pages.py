@@ -1,6 +1,7 @@
 """The page of one periodic task: what is to come, what was, and what a person can do about it."""
 
 import datetime as dt
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
@@ -83,7 +84,14 @@ class Pages(Validation):
     ) -> HttpResponse:
         context = {**(extra_context or {}), **self._timetable(request, object_id)}
         # Past their own view, which reads every crontab there is.
-        return admin.ModelAdmin.changeform_view(self, request, object_id, form_url, context)
+        response: HttpResponse = admin.ModelAdmin.changeform_view(self, request, object_id, form_url, context)
+        saved = request.method == "POST" and response.status_code == HTTPStatus.FOUND
+        if saved and request.POST.get("queue", "").strip():
+            # Workers take their time to answer: by now the transaction is over, and its locks are gone.
+            warning = self.queue_warning(request)
+            if warning:
+                messages.warning(request, warning)
+        return response
 
     def run_now_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         task = self._to_change(request, object_id)

@@ -11,6 +11,7 @@ from django_celery_beat.models import PeriodicTask
 
 from djtaskq.admin import widgets
 from djtaskq.admin.lists import BigTableAdmin, StateFilter
+from djtaskq_beat.admin.columns import exact
 from djtaskq_beat.lately import latest
 from djtaskq_beat.models import Alert, TaskRun
 from djtaskq_beat.queries import PastRun, with_outcomes
@@ -27,19 +28,19 @@ class _LatestFilter(StateFilter):
 
 
 class RunFilter(_LatestFilter):
-    title = _("state")
+    title = _("state, of the latest runs")
     parameter_name = "state"
     states = TaskRun.State.values
 
 
 class OutcomeFilter(_LatestFilter):
-    title = _("outcome")
+    title = _("outcome, of the latest runs")
     parameter_name = "outcome"
     states = ("SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED")
 
 
 class TriggerFilter(_LatestFilter):
-    title = _("trigger")
+    title = _("trigger, of the latest runs")
     parameter_name = "trigger"
     states = TaskRun.Trigger.values
 
@@ -53,27 +54,36 @@ class TaskRunAdmin(BigTableAdmin):
     list_filter = (OutcomeFilter, RunFilter, TriggerFilter)
     ordering = ("-id",)
     readonly_fields = (
-        *("of_schedule", "due", "through", "runs_at", "trigger", "state_shown", "reason", "alerts_shown"),
-        *("late", "how_it_ended", "finished_at", "took", "error", "links"),
-        *("task_id", "claimed_at", "claimed_by", "published_at", "attempts", "retry_at"),
+        *(
+            "of_schedule",
+            "due",
+            "through_shown",
+            "runs_at",
+            "trigger",
+            "state_shown",
+            "reason",
+            "alerts_shown",
+        ),
+        *("late", "how_it_ended", "finished", "took", "error", "links"),
+        *("task_id", "claimed", "claimed_by", "published", "attempts", "retry"),
     )
     fieldsets = (
         (
             None,
             {
                 "fields": (
-                    *("of_schedule", "due", "through", "runs_at", "trigger"),
+                    *("of_schedule", "due", "through_shown", "runs_at", "trigger"),
                     *("state_shown", "reason", "alerts_shown"),
                 )
             },
         ),
-        (_("Outcome"), {"fields": ("how_it_ended", "finished_at", "took", "error", "links")}),
+        (_("Outcome"), {"fields": ("how_it_ended", "finished", "took", "error", "links")}),
         (
             _("Publishing"),
             {
                 "fields": (
-                    *("late", "task_id", "claimed_at", "claimed_by"),
-                    *("published_at", "attempts", "retry_at"),
+                    *("late", "task_id", "claimed", "claimed_by"),
+                    *("published", "attempts", "retry"),
                 )
             },
         ),
@@ -109,13 +119,12 @@ class TaskRunAdmin(BigTableAdmin):
         url = reverse("admin:django_celery_beat_periodictask_change", args=[run.periodic_task_id])
         return format_html('<a href="{}">{}</a>', url, run.name)
 
-    @admin.display(description=_("due"))
-    def due(self, run: TaskRun) -> str:
-        return widgets.exactly(run.slot)
-
-    @admin.display(description=_("runs at"))
-    def runs_at(self, run: TaskRun) -> str:
-        return widgets.exactly(run.due_at)
+    due = exact("slot", _("due"))
+    through_shown = exact("through", _("through"))
+    runs_at = exact("due_at", _("runs at"))
+    claimed = exact("claimed_at", _("claimed at"))
+    published = exact("published_at", _("published at"))
+    retry = exact("retry_at", _("retry at"))
 
     @admin.display(description=_("state"))
     def state_shown(self, run: TaskRun) -> SafeString:
@@ -134,6 +143,10 @@ class TaskRunAdmin(BigTableAdmin):
             return shown
         raised = format_html_join(" ", "{}", ((widgets.badge("warning", "!", kind),) for kind in kinds))
         return format_html("{}<br>{}", shown, raised)
+
+    @admin.display(description=_("finished at"))
+    def finished(self, run: TaskRun) -> str:
+        return widgets.exactly(_past(run).finished)
 
     @admin.display(description=_("took"))
     def took(self, run: TaskRun) -> str:

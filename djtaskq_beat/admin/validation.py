@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseNotAllowed, JsonResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.views.decorators.http import require_POST
 from django_celery_beat import admin as theirs
 from django_celery_beat.models import PeriodicTask
 
@@ -27,7 +27,7 @@ class Validation(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # django-cele
         views = (("validate", self.validate_view), ("consumers", self.consumers_view))
         return [
             *(
-                path(f"{name}/", self.admin_site.admin_view(view), name=f"djtaskq_beat_{name}")
+                path(f"{name}/", self.admin_site.admin_view(require_POST(view)), name=f"djtaskq_beat_{name}")
                 for name, view in views
             ),
             *super().get_urls(),
@@ -38,10 +38,8 @@ class Validation(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # django-cele
         form.celery_app = self.celery_app
         return form
 
-    def validate_view(self, request: HttpRequest) -> HttpResponseBase:
+    def validate_view(self, request: HttpRequest) -> JsonResponse:
         """Errors and warnings by field, as saving would tell them, and the first slots of the schedule."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         task = self._typed_about(request)
         form = self.get_form(request, task, change=task is not None)(request.POST, instance=task)
         fields = {
@@ -54,17 +52,15 @@ class Validation(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # django-cele
             fields.setdefault(name, []).extend({"level": "warning", "text": str(text)} for text in texts)
         return JsonResponse({"fields": fields, "next": _next_runs(form)})
 
-    def consumers_view(self, request: HttpRequest) -> HttpResponseBase:
+    def consumers_view(self, request: HttpRequest) -> JsonResponse:
         """Whether a worker consumes the queue as typed: apart from the rest, since workers are asked."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         self._typed_about(request)
-        queue, task = (
-            request.POST.get("queue", ""),
-            request.POST.get("regtask") or request.POST.get("task", ""),
-        )
-        warning = nobody_consumes(self.celery_app, queue.strip(), task.strip())
-        return JsonResponse({"warning": warning})
+        return JsonResponse({"warning": self.queue_warning(request)})
+
+    def queue_warning(self, request: HttpRequest) -> str:
+        """A warning where nobody consumes the queue that the form's messages would go to; else empty."""
+        task = request.POST.get("regtask") or request.POST.get("task", "")
+        return nobody_consumes(self.celery_app, request.POST.get("queue", "").strip(), task.strip())
 
     def _typed_about(self, request: HttpRequest) -> PeriodicTask | None:
         """The saved task that the form is about, none on the page that adds one; refuses who may not."""

@@ -228,6 +228,8 @@ def test_a_queue_that_nobody_consumes_is_a_warning(app, browser, form, answers):
     assert warning(queue="fast") == ""
     assert warning(queue="") == ""
     assert len(asked) == 1
+    saved = browser.post(reverse(ADD), {**form, "queue": "slow"}, follow=True).content.decode()
+    assert "No worker consumes the queue “slow”" in saved
     assert "“elsewhere”" in warning(queue="", task="proj.bound")
 
 
