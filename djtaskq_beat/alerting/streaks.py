@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from celery.states import FAILURE, SUCCESS
+from django.db.models import F
 
 from djtaskq.conf import conf
 from djtaskq.db.upsert import Incoming, Upsert
@@ -10,6 +11,8 @@ from djtaskq.outcomes import Outcome
 from djtaskq_beat.alerting.raising import limits_of, raise_failed
 from djtaskq_beat.models import FailureStreak, TaskRun
 
+# A row that another beat has just made is locked and stays as it is.
+_BEGIN = Upsert(FailureStreak, key=["periodic_task"], assign={"failures": F("failures")})
 _STREAKS = Upsert(FailureStreak, key=["periodic_task"], assign={"failures": Incoming("failures")})
 
 
@@ -17,7 +20,7 @@ def count_failures(ended: Sequence[TaskRun], outcomes: Mapping[str, Outcome], us
     """Count the runs that just ended, and alert where a streak gets as long as its policy says.
 
     To be called in the transaction that records them, so that each is counted once. One statement where none
-    failed, up to five where some did. A task that was revoked or rejected neither adds to a streak nor ends
+    failed, up to six where some did. A task that was revoked or rejected neither adds to a streak nor ends
     it.
     """
     told = [run for run in ended if run.outcome in (SUCCESS, FAILURE)]
@@ -44,13 +47,12 @@ def count_failures(ended: Sequence[TaskRun], outcomes: Mapping[str, Outcome], us
 
 def _locked(tasks: set[int], failing: set[int], using: str) -> dict[int, int]:
     """The streaks of these tasks by key; none for a task that never failed. Nobody else counts them now."""
-    rows = FailureStreak.objects.using(using)
-    if failing:
-        rows.bulk_create(
-            [FailureStreak(periodic_task_id=pk) for pk in sorted(failing)], ignore_conflicts=True
-        )
-    locked = rows.select_for_update().filter(pk__in=tasks).order_by("pk")
-    return dict(locked.values_list("pk", "failures"))
+    rows = FailureStreak.objects.using(using).select_for_update().order_by("pk").values_list("pk", "failures")
+    counts = dict(rows.filter(pk__in=tasks))
+    if first := failing - counts.keys():
+        _BEGIN.write([FailureStreak(periodic_task_id=pk) for pk in first], using=using)
+        counts.update(rows.filter(pk__in=first))
+    return counts
 
 
 def _counted(told: Sequence[TaskRun], counts: dict[int, int]) -> list[tuple[TaskRun, int]]:

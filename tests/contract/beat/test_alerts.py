@@ -9,10 +9,12 @@ from django.core import mail
 from django.db import connections
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from djtaskq import outcomes
 from djtaskq.outcomes import Outcome
 from djtaskq_beat import alerts as signals
+from djtaskq_beat.alerting.raising import raise_overdue
 from djtaskq_beat.alerting.sending import MOST, Sender
 from djtaskq_beat.following import follow
 from djtaskq_beat.models import Alert, FailureStreak, RunPolicy, TaskRun
@@ -127,6 +129,28 @@ def work(sender, most=50):
     raise AssertionError("there is always more to do")
 
 
+def side_by_side(database, beat, count=3):
+    """Run `beat` in that many threads at once, each with a connection of its own."""
+    ready = threading.Barrier(count)
+    failed = []
+
+    def run():
+        try:
+            ready.wait()
+            beat()
+        except Exception as error:  # noqa: BLE001  it is the test's failure, told below
+            failed.append(error)
+        finally:
+            connections[database].close()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
 def raised():
     return list(Alert.objects.order_by("pk").values_list("kind", "run__slot"))
 
@@ -201,6 +225,22 @@ class TestLate:
         assert TaskRun.objects.get().state == "published"
         assert Alert.objects.filter(kind="late").count() == alerts
 
+    def test_a_run_that_another_beat_had_left_behind(self, dispatcher, make_run, clock):
+        run = make_run(ago=90, state="claimed")
+        TaskRun.objects.update(retry_at=F("slot"), published_at=None, follow_at=None)
+        PeriodicTask.objects.update(interval=IntervalSchedule.objects.create(every=1, period="hours"))
+        settle(dispatcher)
+        alert = Alert.objects.get(kind="late")
+        assert alert.run_id == run.pk
+        assert "s late" in alert.text
+
+    def test_runs_by_hand_are_never_late(self, dispatcher, make_run):
+        make_run(ago=3600, state="claimed")
+        TaskRun.objects.update(retry_at=F("slot"), published_at=None, follow_at=None, trigger="manual")
+        settle(dispatcher)
+        assert TaskRun.objects.get().state == "published"
+        assert raised() == []
+
     def test_a_batch_in_time_takes_no_statement_more(self, dispatcher, make_task, make_due, database):
         def stamped(late_by):
             make_due(600 + late_by)
@@ -257,6 +297,15 @@ class TestFailed:
         ends(known, database, *runs)
         assert raised() == []
         assert FailureStreak.objects.filter(failures=1).count() == 3
+
+    def test_three_beats_count_each_failure_once(self, make_run, known, database, settings):
+        settings.DJTASKQ = {"BEAT_ALERT_FAILURES": 20}
+        runs = [make_run(ago=100 - number) for number in range(30)]
+        known.update({str(run.task_id): Outcome(state="FAILURE") for run in runs})
+        side_by_side(database, lambda: [follow(database, most=2) for _ in range(20)])
+        assert TaskRun.objects.filter(outcome="FAILURE").count() == 30
+        assert FailureStreak.objects.get().failures == 30
+        assert Alert.objects.filter(kind="failed").count() == 1
 
     def test_successes_alone_keep_no_count(self, make_run, known, database):
         ends(known, database, make_run(), make_run(ago=5), state="SUCCESS")
@@ -366,20 +415,7 @@ class TestSending:
 
     def test_three_beats_send_each_once(self, app, make_alerts, heard, database):
         make_alerts(30)
-        ready = threading.Barrier(3)
-
-        def beat():
-            try:
-                ready.wait()
-                work(Sender(Broker(), using=database))
-            finally:
-                connections[database].close()
-
-        threads = [threading.Thread(target=beat) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        side_by_side(database, lambda: work(Sender(Broker(), using=database)))
         assert sorted(said["alert"].text for _, said in heard) == sorted(
             f"alert {number}" for number in range(30)
         )
@@ -390,21 +426,9 @@ class TestSending:
         settings.DJTASKQ = {"BEAT_ALERT_OVERDUE": 60.0}
         runs = [make_run(ago=90 + number) for number in range(5)]
         found = list(TaskRun.objects.all())
-        from djtaskq_beat.alerting.raising import raise_overdue
-
-        def find():
-            try:
-                raise_overdue(found, database)
-            finally:
-                connections[database].close()
-
         for run in found:
             run.now = run.published_at + 2 * MINUTE
-        threads = [threading.Thread(target=find) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        side_by_side(database, lambda: raise_overdue(found, database))
         assert Alert.objects.count() == len(runs)
 
 
