@@ -42,6 +42,6 @@ class Command(BaseCommand):
                     while deleted := by_number.prune(periodic_task, keep):
                         bar.update(deleted)
         self.stdout.write(
-            f"Deleted {by_age.deleted} runs that were too old, and {by_number.deleted} beyond the number "
+            f"Deleted {by_age.deleted:,} runs that were too old, and {by_number.deleted:,} beyond the number "
             "of runs that is kept."
         )
