@@ -5,6 +5,7 @@ PORT ?= 8000
 BROKER_URL ?=
 DATABASE_URL ?=
 ARGS ?=
+BENCH ?= beat_scale
 
 BIN := .venv/bin
 
@@ -12,12 +13,13 @@ BIN := .venv/bin
 PRODUCTION = DJTASKQ_DEMO= DJTASKQ_HOME=build/lint DATABASE_URL=sqlite://:memory: \
 	DJTASKQ_ALLOWED_HOSTS=djtaskq.example DJTASKQ_SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(40))')
 
-.PHONY: help demo test lint clean python
+.PHONY: help demo test bench lint clean python
 .SILENT:
 
 help:
 	echo "make demo    start the demo [PORT=8000] [BROKER_URL=redis://...] [DATABASE_URL=postgres://...]"
 	echo "make test    run all tests [ARGS=\"-k beat\"]"
+	echo "make bench   measure [BENCH=beat_scale] [ARGS=\"--peers --broker rabbitmq\"]"
 	echo "make lint    run every check that runs no task"
 	echo "make clean   remove .venv, caches and builds; the demo's data in demo/ stays"
 
@@ -32,6 +34,10 @@ demo: python
 test: python
 	$(PYTHON) -m tools.setup tests/requirements.txt --servers
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: python
+	$(PYTHON) -m tools.setup tests/requirements.txt --servers
+	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 
 lint: python
 	$(PYTHON) -m tools.setup tests/requirements.txt

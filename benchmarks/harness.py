@@ -30,6 +30,7 @@ def database(name: str, broker: str = "") -> Iterator[tuple[str, str]]:
     fleet = Fleet()
     try:
         url = fleet.use(broker).url if broker else "memory://"
+        os.environ["DJTASKQ_TEST_BROKER_URL"] = url
         if name != "sqlite":
             os.environ[f"DJTASKQ_TEST_{name.upper()}"] = f"{fleet.use(name).url}/djtaskq_benchmark"
         else:
