@@ -152,10 +152,12 @@ class Dispatcher:
         if self._unsettled is None and not self._uncounted:
             return
         left: Mapping[int, int] = {}
+        ours, self._lease_ends = time.monotonic() <= self._lease_ends, -math.inf
         # In one transaction: a beat that is killed has stamped and counted a run, or neither.
         with writing(self.using):
             published: Sequence[Run] = outcome.published
-            if time.monotonic() > self._lease_ends:
+            # The second time the first may have been committed, if a signal or a lost connection hid that.
+            if not ours:
                 published = unpublished(self.using, published)
             counts = self._uncounted + counts_of(published)
             stamp(self.using, published)

@@ -1,5 +1,6 @@
 """Beat's scheduler: `celery -A proj beat -S djtaskq`."""
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping
@@ -63,6 +64,10 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
             wait = self._engine().step()
         except (DatabaseError, InterfaceError) as error:
             return min(self._report(error), float(self.max_interval))
+        except (SystemExit, KeyboardInterrupt):
+            # A signal may have left a statement in its middle, and MySQL's driver does not go on from there.
+            _reconnect(_database())
+            raise
         finally:
             self._ticking = False
         if self._said:
@@ -161,6 +166,13 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
             logger.error("beat: %s: %s. It is tried again.", what, str(error).strip())
         self._said = str(why or error)
         return math.inf
+
+
+def _reconnect(using: str) -> None:
+    if connections[using].connection is not None:
+        discard(using)
+        with contextlib.suppress(DatabaseError, InterfaceError):
+            connections[using].ensure_connection()
 
 
 def _database() -> str:
