@@ -226,6 +226,32 @@ def test_a_statement_that_reads_our_table_may_write_theirs(make_task, database):
     assert PeriodicTask.objects.filter(enabled=False).count() == 1
 
 
+@pytest.mark.parametrize("database", ["default"], indirect=True, ids=["postgresql"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE django_celery_beat_periodictask SET start_time = now()",
+        "DELETE FROM django_celery_beat_periodictask",
+        "TRUNCATE django_celery_beat_periodictask",
+    ],
+    ids=["update", "delete", "truncate"],
+)
+def test_what_replication_or_a_load_without_triggers_changed_is_swept_up(
+    change, dispatcher, make_task, database
+):
+    make_task(every=3600)
+    settle(dispatcher)
+    with connections[database].cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        try:
+            cursor.execute(change)
+        finally:
+            cursor.execute("RESET session_replication_role")
+    assert NextRun.objects.filter(changed_at=None).count() == 1
+    assert Reconciliation(database)() == 1
+    assert NextRun.objects.filter(changed_at=None).count() == 0
+
+
 def unnoticed(count, database):
     """Periodic tasks whose rows of the timetable all say something else than theirs."""
     interval = IntervalSchedule.objects.create(every=60, period="seconds")
