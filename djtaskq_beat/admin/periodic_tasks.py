@@ -56,13 +56,13 @@ class PeriodicTaskAdmin(LightTaskDeletion, Pages, Actions, Columns):
         css = {"all": ["djtaskq/djtaskq.css", "djtaskq_beat/beat.css"]}
         js = ["djtaskq_beat/validation.js"]
 
-    def get_fieldsets(self, request: HttpRequest, obj: PeriodicTask | None = None) -> Any:  # noqa: ARG002
+    def get_fieldsets(self, request: HttpRequest, obj: PeriodicTask | None = None) -> Any:
         # Their translation of the crontab is filled by an inline script.
+        hidden = {"crontab_translation"}
+        if obj is not None and not self.has_change_permission(request, obj):
+            hidden.add("regtask")  # a second way to enter the task, of which there is nothing to see
         return [
-            (
-                title,
-                {**options, "fields": [name for name in options["fields"] if name != "crontab_translation"]},
-            )
+            (title, {**options, "fields": [name for name in options["fields"] if name not in hidden]})
             for title, options in self.fieldsets
         ]
 

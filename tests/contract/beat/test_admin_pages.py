@@ -1,6 +1,7 @@
 """The page of one periodic task: what it shows, what its buttons do, and who may press them."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -19,6 +20,7 @@ from tests.contract.beat.conftest import settle
 
 LIST = "admin:django_celery_beat_periodictask_changelist"
 CHANGE = "admin:django_celery_beat_periodictask_change"
+TIMETABLE = "admin:djtaskq_beat_nextrun_changelist"
 BUTTONS = ("run_now", "pause", "resume", "duplicate")
 HOUR = dt.timedelta(hours=1)
 
@@ -178,6 +180,18 @@ def test_times_are_shown_in_both_zones_where_they_differ(browser, make_task, dis
     assert "At 02:30 AM, America/New_York" in page_of(browser, task)
 
 
+def test_numbers_that_machines_read_have_no_separators(browser, make_task, make_due, dispatcher, settings):
+    settings.USE_THOUSAND_SEPARATOR = True
+    task = make_task(pk=1234567, every=1)
+    settle(dispatcher)
+    make_due(1)
+    settle(dispatcher)
+    page = page_of(browser, task)
+    assert f"periodic_task__exact={task.pk}" in page
+    assert f'data-task="{task.pk}"' in page
+    assert not re.search(r'="[^"]*\d,\d{3}', page + browser.get(reverse(TIMETABLE)).content.decode())
+
+
 def test_jitter_is_told(browser, make_task, dispatcher):
     task = make_task()
     RunPolicy.objects.create(periodic_task=task, jitter=1000)
@@ -191,10 +205,7 @@ def test_overdue_is_told_on_every_page(browser, make_task, make_due, dispatcher)
     make_due(1000)
     assert "If this stays, no beat is running" in page_of(browser, task)
     assert "overdue" in browser.get(reverse(LIST), {"condition": "overdue"}).content.decode()
-    assert (
-        "1 schedule should have run"
-        in browser.get(reverse("admin:djtaskq_beat_nextrun_changelist")).content.decode()
-    )
+    assert "1 schedule should have run" in browser.get(reverse(TIMETABLE)).content.decode()
 
 
 def test_what_came_from_outside_is_escaped_everywhere(browser, make_task, make_due, dispatcher):
@@ -215,7 +226,7 @@ def test_what_came_from_outside_is_escaped_everywhere(browser, make_task, make_d
         reverse(CHANGE, args=[task.pk]),
         reverse(LIST),
         f"{reverse(LIST)}?queue=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
-        reverse("admin:djtaskq_beat_nextrun_changelist") + f"?at={minute}",
+        reverse(TIMETABLE) + f"?at={minute}",
         reverse("admin:djtaskq_beat_taskrun_changelist"),
         reverse("admin:djtaskq_beat_taskrun_change", args=[run.pk]),
         reverse("admin:djtaskq_beat_alert_changelist"),
@@ -235,7 +246,7 @@ def test_a_page_has_neither_inline_script_nor_inline_style(browser, make_task, m
     settle(dispatcher)
     for url in (
         reverse(CHANGE, args=[task.pk]),
-        reverse("admin:djtaskq_beat_nextrun_changelist"),
+        reverse(TIMETABLE),
         reverse("admin:djtaskq_beat_taskrun_changelist"),
     ):
         shown = browser.get(url).content.decode()
