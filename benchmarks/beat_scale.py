@@ -37,6 +37,7 @@ def _processes():
     """Processes that end with this one, however it ends."""
     with tempfile.TemporaryDirectory(prefix="djtaskq-benchmark-") as folder:
         keeper = Keeper()
+        keeper.watch_folder(Path(folder))
         processes = Processes(Path(folder), keeper)
         try:
             yield processes

@@ -9,8 +9,8 @@ from benchmarks.scale.app import TASK
 _WARM = 100
 
 
-def seconds(url: str, count: int, *, confirmed: bool = False) -> float:
-    """How long a bare `send_task` loop on one producer takes for `count` messages.
+def rate(url: str, count: int, *, confirmed: bool = False) -> float:
+    """How many messages a second a bare `send_task` loop on one producer sends, of `count`.
 
     `confirmed` waits after each for RabbitMQ to say that it has it; a beat must know, too, but need not wait
     for each.
@@ -23,4 +23,4 @@ def seconds(url: str, count: int, *, confirmed: bool = False) -> float:
         start = time.perf_counter()
         for _ in range(count):
             app.send_task(TASK, [1, 2], {}, producer=producer)
-        return time.perf_counter() - start
+        return count / (time.perf_counter() - start)
