@@ -25,8 +25,8 @@ def test_one_sentence_names_all_that_is_missing_and_the_command_that_installs_it
     with pytest.raises(MissingProgramsError) as raised:
         ensure([*SERVERS, BROWSER])
     assert str(raised.value) == (
-        "PostgreSQL, MariaDB, Redis, RabbitMQ, PgBouncer and Chromium with its driver are not installed here: run "
-        "`sudo apt-get install --no-install-recommends postgresql mariadb-server redis-server "
+        "PostgreSQL, MariaDB, Redis, RabbitMQ, PgBouncer and Chromium with its driver are not installed "
+        "here: run `sudo apt-get install --no-install-recommends postgresql mariadb-server redis-server "
         "rabbitmq-server pgbouncer chromium chromium-driver` and try again."
     )
 
