@@ -11,6 +11,7 @@ from djtaskq_beat.errors import InvalidMessage
 from djtaskq_beat.instants import aware
 from djtaskq_beat.rows import Row
 
+_EMPTY: dict[type, str] = {list: "[]", dict: "{}"}
 _NAMESPACE = uuid.UUID("6f0a5c0e-5f0f-5d0e-9d3c-3f1f0c3c8a51")
 
 
@@ -61,6 +62,8 @@ def task_id_of(periodic_task: int, slot: dt.datetime) -> uuid.UUID:
 
 
 def _read(field: str, text: str, expected: type) -> Any:
+    if text == _EMPTY[expected]:
+        return expected()
     try:
         value = loads(text)
     except (ValueError, TypeError, RecursionError) as error:

@@ -109,7 +109,8 @@ def _ending(steps: list[Step], using: str) -> list[Step]:
 
 def _record(steps: Sequence[Step], now: dt.datetime, claimer: Claimer) -> list[Run]:
     """Insert the runs; the unique key says which of them are ours."""
-    records = [record for step in steps for record in _records(step, now, claimer)]
+    lease = now + claimer.grace
+    records = [record for step in steps for record in _records(step, now, lease, claimer.name)]
     if not records:
         return []
     ours = {
@@ -151,12 +152,12 @@ def replaces(policy: Policy) -> dt.timedelta | None:
     return policy.overlap_limit if policy.overlap is Overlap.REPLACE else None
 
 
-def _records(step: Step, now: dt.datetime, claimer: Claimer) -> Iterator[TaskRun]:
+def _records(step: Step, now: dt.datetime, lease: dt.datetime, claimed_by: str) -> Iterator[TaskRun]:
     common = {
         "periodic_task_id": step.row.pk,
         "name": step.row.name,
         "claimed_at": now,
-        "claimed_by": claimer.name,
+        "claimed_by": claimed_by,
     }
     for missed in step.decision.missed:
         yield TaskRun(
@@ -172,7 +173,7 @@ def _records(step: Step, now: dt.datetime, claimer: Claimer) -> Iterator[TaskRun
             due_at=slot + step.delay if step.delay else None,
             state=TaskRun.State.CLAIMED,
             task_id=task_id_of(step.row.pk, slot),
-            retry_at=now + claimer.grace,
+            retry_at=lease,
             **common,
         )
 

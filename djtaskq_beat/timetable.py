@@ -15,6 +15,7 @@ from djtaskq_beat.occurrences.solar import Solar
 from djtaskq_beat.policies import CatchUp, Overlap, Policy
 from djtaskq_beat.rows import Row
 
+_DEFAULT_POLICY = Policy()
 KINDS = ("interval", "crontab", "solar", "clocked")
 
 
@@ -57,7 +58,7 @@ def schedule_of(row: Row, anchor: dt.datetime) -> Occurrences:
 def policy(row: Row) -> Policy:
     """What the row's `RunPolicy` says; the defaults where it has none."""
     if row.run_policy_catch_up is None:
-        return Policy()
+        return _DEFAULT_POLICY
     window, late_after = row.run_policy_catch_up_window, row.run_policy_late_after
     return Policy(
         catch_up=CatchUp(row.run_policy_catch_up),
