@@ -51,7 +51,10 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = '"' if any(found in text for found in _BREAKS) else "|" if "\n" in text else None
+    style = "|" if "\n" in text else None
+    # After a block that ends in blank lines, PyYAML ends the document.
+    if any(found in text for found in _BREAKS) or text == "\n" or text.endswith("\n\n"):
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

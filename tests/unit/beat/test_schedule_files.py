@@ -86,6 +86,16 @@ def test_any_json_is_a_value_or_text(value):
         assert found == text or (isinstance(value, shape) and same(found, value)) or found == shape()
 
 
+@pytest.mark.parametrize(
+    "text", ["\n", "\n\n", "a\n", "a\n\n", "\na", " a\nb", "a \n", "a\n b\n\n", "---", "...", "a\n..."]
+)
+@pytest.mark.parametrize("place", [lambda text: {"description": text}, lambda text: {"args": [text]}])
+def test_a_text_of_any_shape_ends_no_document(text, place):
+    entries = {name: {"task": "t", "interval": "1 day", **place(text)} for name in ("first", "second")}
+    found = dict(read(io.StringIO(document(entries)), "it"))
+    assert found == entries
+
+
 def test_a_file_reads_well():
     entries = {
         "nightly": {
