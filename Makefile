@@ -13,12 +13,13 @@ BIN := .venv/bin
 PRODUCTION = DJTASKQ_DEMO= DJTASKQ_HOME=build/lint DATABASE_URL=sqlite://:memory: \
 	DJTASKQ_ALLOWED_HOSTS=djtaskq.example DJTASKQ_SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(40))')
 
-.PHONY: help demo test bench lint clean python
+.PHONY: help demo test faults bench lint clean python
 .SILENT:
 
 help:
 	echo "make demo    start the demo [PORT=8000] [BROKER_URL=redis://...] [DATABASE_URL=postgres://...]"
 	echo "make test    run all tests [ARGS=\"-k beat\"]"
+	echo "make faults  kill, stop and mislead beats and servers under load, for half an hour [ARGS=\"-k kills\"]"
 	echo "make bench   measure [BENCH=beat_scale] [ARGS=\"--peers --broker rabbitmq\"]"
 	echo "make lint    run every check that runs no task"
 	echo "make clean   remove .venv, caches and builds; the demo's data in demo/ stays"
@@ -34,6 +35,10 @@ demo: python
 test: python
 	$(PYTHON) -m tools.setup tests/requirements.txt --servers
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: python
+	$(PYTHON) -m tools.setup tests/requirements.txt --servers
+	DJTASKQ_FAULTS=full $(BIN)/python -m pytest -p no:randomly tests/faults $(ARGS)
 
 bench: python
 	$(PYTHON) -m tools.setup tests/requirements.txt --servers

@@ -22,7 +22,7 @@ def main() -> int:
     options = _options()
     extras = ["mysql"] if options.database_url.startswith("mysql") else []
     current = venv.is_current(options.requirements, extras)
-    wanted = [*needs.SERVERS, needs.BROWSER] if options.servers else []
+    wanted = [*needs.SERVERS, needs.BROWSER, needs.COMPILER] if options.servers else []
     if not current and (extras or "mysqlclient" in Path(options.requirements).read_text()):
         wanted += needs.MYSQLCLIENT
     try:

@@ -1,0 +1,59 @@
+"""What a storm came to: a row of the table in docs/faults.md."""
+
+import dataclasses
+import statistics
+
+COLUMNS = (
+    "scenario",
+    "schedules",
+    "beats",
+    "killed",
+    "seconds",
+    "runs",
+    "repeats",
+    "late p50",
+    "late p99",
+    "late max",
+    "uncounted",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Counts, and how late runs were published, in seconds.
+
+    `repeats`: messages beyond the first of a slot, all under its id. `uncounted`: runs that
+    `total_run_count` lacks.
+    """
+
+    scenario: str = ""
+    schedules: int
+    beats: int
+    killed: int
+    seconds: float
+    runs: int
+    repeats: int
+    lateness: list[float]
+    uncounted: int
+
+    def row(self):
+        percentiles = statistics.quantiles(self.lateness, n=100)
+        return (
+            self.scenario,
+            self.schedules,
+            self.beats,
+            self.killed,
+            f"{self.seconds:.0f}",
+            f"{self.runs:,}",
+            self.repeats,
+            f"{percentiles[49]:.2f}",
+            f"{percentiles[98]:.2f}",
+            f"{max(self.lateness):.2f}",
+            self.uncounted,
+        )
+
+
+def table(rows):
+    """The figures as a table in Markdown."""
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *(figures.row() for figures in rows)]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
