@@ -85,8 +85,11 @@ class Process:
         eventually(lambda: not self.running, timeout=timeout, message=lambda: self._report("it still runs"))
         return self.popen.returncode
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 30) -> int:
-        """Ask it to stop, and return its exit code; fail when it does not stop within `timeout`."""
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 60) -> int:
+        """Ask it to stop, and return its exit code; fail when it does not stop within `timeout`.
+
+        A worker whose pool waits for its parent to read the last results gives up after 30 seconds.
+        """
         self.signal(number)
         code = self.wait(timeout)
         self.kill()  # whoever of its group stayed behind

@@ -62,14 +62,17 @@ def test_what_a_killed_beat_had_claimed_goes_out_under_the_same_id(database, sta
     every_second()
     victim = start_beat(BEAT_DIES_BEFORE_PUBLISHING="1")
     assert victim.wait() == -signal.SIGKILL
-    (left,) = TaskRun.objects.filter(state="claimed")
+    # A beat that was slow to start may have claimed two.
+    left = set(TaskRun.objects.filter(state="claimed").values_list("task_id", flat=True))
+    assert left
     PeriodicTask.objects.update(enabled=False)
     NextRun.objects.mark_changed()
     assert take() == []
     start_beat()
-    (message,) = eventually(take)
-    assert message["id"] == str(left.task_id)
-    eventually(lambda: TaskRun.objects.get(pk=left.pk).state == "published")
+    sent = []
+    eventually(lambda: sent.extend(take()) or len(sent) >= len(left))
+    assert sorted(message["id"] for message in sent) == sorted(map(str, left))
+    eventually(lambda: not TaskRun.objects.filter(state="claimed").exists())
 
 
 def test_a_broker_that_was_away_loses_no_run(database, start_beat, every_second, redis_server):
