@@ -60,6 +60,8 @@ def _decided(known: NextRun, row: Row, now: dt.datetime) -> Step:
     planned = plan(row, known, now)
     step = Step(known, row, policy(row), message=message_of(row))
     step.delay = delay(row.pk, step.policy.jitter)
+    if known.error:
+        _mended(step, planned, now)
     if known.held_until is not None:
         planned = _released(step, planned, now)
     if step.policy.paused_until is not None and step.policy.paused_until > now:
@@ -98,6 +100,17 @@ def _held(step: Step, planned: Plan, until: dt.datetime) -> Step:
     return step
 
 
+def _mended(step: Step, planned: Plan, now: dt.datetime) -> None:
+    """It can be scheduled again: the slots that passed meanwhile are on record as missed."""
+    known = step.known
+    first = planned.schedule.next_after(known.last_slot) if known.last_slot is not None else None
+    through = planned.schedule.latest_until(min(now, planned.slot - _TICK) if planned.slot else now)
+    if first is not None and through is not None and first <= through:
+        known.last_slot = through
+        missed = Missed(first, through, f"it was set aside: {known.error}")
+        step.decision = Decision((), (missed,), None)
+
+
 def _released(step: Step, planned: Plan, now: dt.datetime) -> Plan:
     """The pause ends, or another one takes its place: what was held so far is on record as skipped."""
     known = step.known
@@ -110,7 +123,7 @@ def _released(step: Step, planned: Plan, now: dt.datetime) -> Plan:
     skipped = Missed(
         planned.slot, through, f"it was paused until {until:%Y-%m-%d %H:%M:%S} UTC", skipped=True
     )
-    step.decision = Decision((), (skipped,), None)
+    step.decision = dataclasses.replace(step.decision, missed=(*step.decision.missed, skipped))
     return dataclasses.replace(planned, slot=planned.schedule.next_after(through))
 
 

@@ -134,3 +134,29 @@ def test_a_slot_beyond_the_calendar_is_no_slot(dispatcher, make_task):
     row = NextRun.objects.get()
     assert row.error == ""
     assert row.slot - dt.timedelta(days=900_000) > dt.datetime.now(dt.UTC)
+
+
+def test_what_passed_while_a_row_was_set_aside_is_on_record_once_it_is_mended(
+    dispatcher, make_task, make_due, sent, clock
+):
+    task = make_task(every=60)
+    settle(dispatcher)
+    make_due(60)
+    settle(dispatcher)
+    (ran,) = TaskRun.objects.all()
+    PeriodicTask.objects.filter(pk=task.pk).update(args="[")
+    settle(dispatcher)
+    aside = NextRun.objects.get()
+    passed = dt.timedelta(seconds=200)
+    NextRun.objects.update(last_slot=aside.last_slot - passed, anchor=aside.anchor - passed)
+    TaskRun.objects.update(slot=ran.slot - passed)
+    PeriodicTask.objects.filter(pk=task.pk).update(args="[]")
+    NextRun.objects.mark_changed()
+    settle(dispatcher)
+    assert len(sent()) == 1
+    ran, missed = TaskRun.objects.order_by("slot")
+    assert missed.state == "missed"
+    assert "set aside: The args" in missed.reason
+    assert missed.slot == ran.slot + dt.timedelta(seconds=60)
+    assert missed.through == ran.slot + dt.timedelta(seconds=180)
+    assert NextRun.objects.get().slot > clock()
