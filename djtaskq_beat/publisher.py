@@ -133,16 +133,10 @@ class Publisher:
                 return False
             published: list[Run] = []
             refused: list[Refusal] = []
-            ended: BaseException | None = None
             try:
                 with self._window.open():
                     for run in runs:
-                        try:
-                            refusal = self._refused(run, now)
-                        except (SystemExit, KeyboardInterrupt) as signal:
-                            # What is under way is to be known to have arrived, or it would be sent again.
-                            ended = signal
-                            break
+                        refusal = self._refused(run, now)
                         if refusal is None:
                             published.append(run)
                         else:
@@ -152,8 +146,6 @@ class Publisher:
                 continue
             outcome.published += published
             outcome.refused += refused
-            if ended is not None:
-                raise ended
             return True
         return False
 
