@@ -16,6 +16,21 @@ def crontab(fields: Iterable[str | None]) -> str:
     return " ".join("".join((field or "").split()) for field in fields)
 
 
+def notation(row: Row) -> str:
+    """The fields of a row's crontab; empty for what is no crontab."""
+    if row.crontab_id is None:
+        return ""
+    return crontab(
+        (
+            row.crontab_minute,
+            row.crontab_hour,
+            row.crontab_day_of_month,
+            row.crontab_month_of_year,
+            row.crontab_day_of_week,
+        )
+    )
+
+
 def interval(every: int | None, period: str | None) -> str:
     period = period or ""
     return f"{every} {period.removesuffix('s') if every == 1 else period}"
@@ -24,14 +39,7 @@ def interval(every: int | None, period: str | None) -> str:
 def schedule_in_words(row: Row) -> str:
     """As in "crontab 0 4 * * * Europe/Berlin" or "every 5 minutes"; a row without one says so."""
     if row.crontab_id is not None:
-        fields = (
-            row.crontab_minute,
-            row.crontab_hour,
-            row.crontab_day_of_month,
-            row.crontab_month_of_year,
-            row.crontab_day_of_week,
-        )
-        return f"crontab {crontab(fields)} {row.crontab_timezone}"
+        return f"crontab {notation(row)} {row.crontab_timezone}"
     if row.interval_id is not None:
         return f"every {interval(row.interval_every, row.interval_period)}"
     if row.solar_id is not None:

@@ -20,12 +20,13 @@ from djtaskq.admin import widgets
 from djtaskq_beat.admin.strip import strip
 from djtaskq_beat.admin.upcoming import coming_runs
 from djtaskq_beat.admin.validation import Validation
-from djtaskq_beat.admin.words import in_words, notation
+from djtaskq_beat.admin.words import in_words
 from djtaskq_beat.copies import duplicate
 from djtaskq_beat.models import RunPolicy
 from djtaskq_beat.outlook import outlook
 from djtaskq_beat.queries import last_runs
 from djtaskq_beat.rows import read
+from djtaskq_beat.spelling import notation
 
 IN_STRIP = 30
 IN_TABLE = 10

@@ -9,6 +9,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, SolarSc
 from djtaskq.admin import widgets
 from djtaskq_beat.instants import aware
 from djtaskq_beat.rows import Row
+from djtaskq_beat.spelling import notation
 
 
 def in_words(row: Row) -> str:
@@ -24,20 +25,6 @@ def in_words(row: Row) -> str:
     if row.clocked_id is not None and row.clocked_time is not None:
         return _("once, at %s") % widgets.exactly(aware(row.clocked_time))
     return _("no schedule")
-
-
-def notation(row: Row) -> str:
-    """The crontab's five fields in cron's order; empty for what is no crontab."""
-    if row.crontab_id is None:
-        return ""
-    fields = (
-        row.crontab_minute,
-        row.crontab_hour,
-        row.crontab_day_of_month,
-        row.crontab_month_of_year,
-        row.crontab_day_of_week,
-    )
-    return " ".join("".join((field or "").split()) for field in fields)
 
 
 @functools.lru_cache(maxsize=4096)
