@@ -17,6 +17,7 @@ from djtaskq_beat.declared import Declarer, default_entries
 from djtaskq_beat.dispatcher import Dispatcher
 from djtaskq_beat.errors import Unschedulable
 from djtaskq_beat.heartbeat import process_name
+from djtaskq_beat.interrupts import held_back
 from djtaskq_beat.models import NextRun
 from djtaskq_beat.publisher import Publisher
 
@@ -57,6 +58,10 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
 
     def tick(self, *_args: Any, **_kwargs: Any) -> float:
         """Do what is due; returns the seconds to sleep. Survives whatever the database does."""
+        with held_back():
+            return self._tick()
+
+    def _tick(self) -> float:
         self._ticking = True
         try:
             self._refresh_connection()
@@ -65,7 +70,7 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
         except (DatabaseError, InterfaceError) as error:
             return min(self._report(error), float(self.max_interval))
         except (SystemExit, KeyboardInterrupt):
-            # A signal may have left a statement in its middle, and MySQL's driver does not go on from there.
+            # The second signal: it may have left a statement in its middle, from which no driver may go on.
             _reconnect(_database())
             raise
         finally:
