@@ -19,7 +19,6 @@ from djtaskq_beat.afterwards import Refusal
 from djtaskq_beat.models import TaskRun
 from djtaskq_beat.slots import SLOT_HEADER
 from djtaskq_beat.store import Run
-from djtaskq_beat.undisturbed import undisturbed
 from djtaskq_beat.windows import OneByOne, Window, window_for
 
 logger = get_logger("celery.beat")
@@ -84,13 +83,9 @@ class Publisher:
         while outcome.waiting and time.monotonic() < deadline and self.reachable():
             runs = outcome.waiting[: 1 if one_by_one else self._window.size]
             one_by_one = max(one_by_one - 1, 0)
-            with undisturbed():
-                sent = self._sent(runs, outcome, now)
-                if sent:
-                    del outcome.waiting[: len(runs)]
-            if sent:
-                continue
-            if len(runs) > 1:
+            if self._sent(runs, outcome, now):
+                del outcome.waiting[: len(runs)]
+            elif len(runs) > 1:
                 one_by_one = len(runs)
             elif self.reachable():
                 outcome.unsendable.append(outcome.waiting.pop(0))
