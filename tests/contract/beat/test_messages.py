@@ -121,14 +121,14 @@ def test_a_task_deleted_between_claim_and_publishing_is_not_sent_and_not_forgott
 
 def test_a_slot_is_the_same_to_the_microsecond_wherever_it_stands(claimed, app, make_task, sent, clock):
     anchor = clock().replace(microsecond=123_457) - HOUR
-    task = make_task(every=1_250_001, period="microseconds", start_time=anchor)
+    task = make_task(every=50_000_001, period="microseconds", start_time=anchor)
     runs = claimed()
     Publisher(app).publish(outcome_of(runs), clock())
     headers = [dt.datetime.fromisoformat(message["djtaskq_slot"]) for message in sent()]
     recorded = [run.slot for run in TaskRun.objects.filter(state="claimed").order_by("slot")]
     assert headers == recorded == [run.record.slot for run in runs]
     assert NextRun.objects.get().last_slot == recorded[-1]
-    grid = {(slot - NextRun.objects.get().anchor) % dt.timedelta(microseconds=1_250_001) for slot in recorded}
+    grid = {(slot - NextRun.objects.get().anchor) % dt.timedelta(microseconds=50_000_001) for slot in recorded}
     assert grid == {dt.timedelta()}
     assert [task_id_of(task.pk, slot) for slot in headers] == [run.record.task_id for run in runs]
 
