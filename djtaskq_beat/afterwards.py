@@ -85,8 +85,14 @@ def stamp(using: str, runs: Sequence[Run]) -> None:
 
 
 def unpublished(using: str, runs: Sequence[Run]) -> list[Run]:
-    """Those of the runs that no other beat has stamped meanwhile; locked, in the caller's transaction."""
-    held = set(_unpublished(using, runs).select_for_update().values_list("pk", flat=True))
+    """Those of the runs that no other beat has taken over meanwhile; locked, in the caller's transaction.
+
+    They are of one claim.
+    """
+    if not runs:
+        return []
+    ours = _unpublished(using, runs).filter(retry_at=runs[0].record.retry_at)
+    held = set(ours.select_for_update().values_list("pk", flat=True))
     return [run for run in runs if run.record.pk in held]
 
 

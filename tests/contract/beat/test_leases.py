@@ -80,3 +80,22 @@ def test_what_another_beat_is_about_to_send_is_left_to_it(app, database, dispatc
     beat.publisher.publish = publish
     settle(beat)
     assert TaskRun.objects.get().retry_at == taken_over[0]
+
+
+def test_what_another_beat_is_just_sending_is_stamped_and_counted_by_that_one(
+    app, database, dispatcher, make_task, make_due
+):
+    make_task()
+    settle(dispatcher)
+    make_due()
+    beat = make_dispatcher(app, database, "test:stopped")
+
+    def publish(outcome, at, *, until):
+        outcome.published, outcome.waiting = outcome.waiting, []
+        TaskRun.objects.update(retry_at=at.replace(year=at.year + 1))
+        beat._lease_ends = time.monotonic() - 1
+
+    beat.publisher.publish = publish
+    settle(beat)
+    assert TaskRun.objects.get().state == "claimed"
+    assert PeriodicTask.objects.get().total_run_count == 0
