@@ -128,7 +128,9 @@ def test_a_slot_is_the_same_to_the_microsecond_wherever_it_stands(claimed, app, 
     recorded = [run.slot for run in TaskRun.objects.filter(state="claimed").order_by("slot")]
     assert headers == recorded == [run.record.slot for run in runs]
     assert NextRun.objects.get().last_slot == recorded[-1]
-    grid = {(slot - NextRun.objects.get().anchor) % dt.timedelta(microseconds=50_000_001) for slot in recorded}
+    grid = {
+        (slot - NextRun.objects.get().anchor) % dt.timedelta(microseconds=50_000_001) for slot in recorded
+    }
     assert grid == {dt.timedelta()}
     assert [task_id_of(task.pk, slot) for slot in headers] == [run.record.task_id for run in runs]
 
