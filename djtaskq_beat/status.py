@@ -163,9 +163,10 @@ def _recent(using: str, now: dt.datetime) -> tuple[Counter[str], bool]:
     newest = runs.aggregate(newest=Max("pk"))["newest"] or 0
     considered = runs.filter(pk__gt=newest - MOST_RUNS)
     by_state = considered.filter(claimed_at__gt=now - _HOUR).order_by().values_list("state")
-    first = considered.order_by("pk").values_list("claimed_at", flat=True).first()
-    there_are_older = first is not None and first > now - _HOUR and newest > MOST_RUNS
-    return Counter(dict(by_state.annotate(number=Count("pk")))), there_are_older
+    older = runs.filter(pk__lte=newest - MOST_RUNS).order_by("-pk")
+    left_out = older.values_list("claimed_at", flat=True).first()
+    there_are_more = left_out is not None and left_out > now - _HOUR
+    return Counter(dict(by_state.annotate(number=Count("pk")))), there_are_more
 
 
 def _counted(found: int) -> Counted:

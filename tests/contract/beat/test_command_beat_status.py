@@ -166,6 +166,22 @@ def test_the_runs_of_the_last_hour_by_state(beat, make_task, clock):
     assert "Last hour  2 published, 1 missed\n" in told()[0]
 
 
+def test_keys_that_begin_high_hide_nothing(beat, make_task, clock):
+    task, now = make_task(), clock()
+    common = {"periodic_task": task, "name": "task", "state": "published", "claimed_at": now}
+    TaskRun.objects.create(pk=5_000_000, slot=now, **common)
+    assert "Last hour  1 published\n" in told()[0]
+
+
+def test_more_runs_than_are_counted_are_told(beat, make_task, clock, monkeypatch):
+    monkeypatch.setattr(status_module, "MOST_RUNS", 2)
+    task, now = make_task(), clock()
+    for seconds in range(3):
+        slot = now - dt.timedelta(seconds=seconds)
+        TaskRun.objects.create(periodic_task=task, name="task", state="published", slot=slot, claimed_at=slot)
+    assert "Last hour  more than 2 published\n" in told()[0]
+
+
 def test_for_machines(beat, make_task, dispatcher, triggers):
     make_task("good", every=600)
     make_task("bad", args="[1")
