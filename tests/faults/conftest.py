@@ -36,7 +36,7 @@ def make_storm(processes, pytestconfig):
     """
     record = pytestconfig.stash.setdefault(ROWS, []).append
 
-    def make(alias, broker, *, load=200 if FULL else 50, length=120 if FULL else 6, settings=None, **more):
+    def make(alias, broker, *, load=200 if FULL else 50, length=120 if FULL else 4, settings=None, **more):
         settings = {**({} if FULL else QUICK), **(settings or {})}
         return Storm(
             processes, alias, broker, load=load, length=length, settings=settings, record=record, **more

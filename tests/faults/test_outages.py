@@ -29,7 +29,7 @@ def test_a_broker_that_stops_or_crashes_loses_no_slot(database, broker_server, m
         time.sleep(AWAY)
         broker_server.start()
 
-    storm.blow(20 if FULL else 4, away)
+    storm.blow(20 if FULL else 3, away)
     storm.reckon(f"{request.node.callspec.id} away for {AWAY} s, stopped and crashed in turns")
 
 
@@ -44,7 +44,7 @@ def test_a_database_that_crashes_loses_no_slot(database_server, redis_url, make_
         time.sleep(AWAY)
         database_server.start()
 
-    storm.blow(20 if FULL else 4, away)
+    storm.blow(20 if FULL else 3, away)
     storm.reckon(f"{database_server.name} crashed, away for {AWAY} s")
 
 
