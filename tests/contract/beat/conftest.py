@@ -1,15 +1,20 @@
 import datetime as dt
 import json
+import threading
+import uuid
 
 import pytest
 from celery import Celery
+from django.db import connections
 from django.db.models import F
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from djtaskq import outcomes
 from djtaskq.db.clock import now
+from djtaskq.outcomes import Outcome
 from djtaskq_beat.chores import Chores
 from djtaskq_beat.dispatcher import Dispatcher
-from djtaskq_beat.models import NextRun
+from djtaskq_beat.models import NextRun, TaskRun
 from djtaskq_beat.publisher import Publisher
 from djtaskq_beat.triggers import TRIGGERS, forget_active
 
@@ -107,3 +112,57 @@ def settle(dispatcher, most=20):
 
 
 HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def known(monkeypatch):
+    told: dict[str, Outcome] = {}
+    monkeypatch.setattr(
+        outcomes, "_readers", {"test": (0, lambda ids: {i: told[i] for i in ids if i in told})}
+    )
+    return told
+
+
+@pytest.fixture
+def make_run(make_task, clock):
+    """Return a function that makes a run published `ago` seconds ago, to be asked about now."""
+    tasks = {}
+
+    def make(ago=1, name="task", state="published"):
+        task = tasks.setdefault(name, tasks.get(name) or make_task(name))
+        at = clock() - ago * dt.timedelta(seconds=1)
+        return TaskRun.objects.create(
+            periodic_task=task,
+            name=name,
+            slot=at,
+            state=state,
+            task_id=uuid.uuid4(),
+            claimed_at=at,
+            claimed_by="test:1",
+            published_at=at,
+            follow_at=at,
+        )
+
+    return make
+
+
+def side_by_side(database, beat, count=3):
+    """Run `beat` in that many threads at once, each with a connection of its own."""
+    ready = threading.Barrier(count)
+    failed = []
+
+    def run():
+        try:
+            ready.wait()
+            beat()
+        except Exception as error:  # noqa: BLE001  it is the test's failure, told below
+            failed.append(error)
+        finally:
+            connections[database].close()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
