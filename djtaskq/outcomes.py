@@ -7,6 +7,9 @@ it asks here. Neither imports the other.
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
+
+from django.utils.functional import SimpleLazyObject
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +33,11 @@ class Outcome:
     runtime: float | None = None
     error: str = ""
     links: tuple[Link, ...] = ()
+
+
+def links_when_read(find: Callable[[], tuple[Link, ...]]) -> tuple[Link, ...]:
+    """Links that are looked for when somebody reads them: most who ask for outcomes show no page."""
+    return cast("tuple[Link, ...]", SimpleLazyObject(find))
 
 
 Reader = Callable[[Sequence[str]], Mapping[str, Outcome]]
@@ -71,5 +79,5 @@ def _filled(known: Outcome, other: Outcome) -> Outcome:
         finished=known.finished or other.finished,
         runtime=known.runtime if known.runtime is not None else other.runtime,
         error=known.error or other.error,
-        links=known.links + other.links,
+        links=links_when_read(lambda: known.links + other.links),
     )

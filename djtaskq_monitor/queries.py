@@ -1,6 +1,7 @@
 """What pages, the health check and other apps ask of the rows."""
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from djtaskq.outcomes import Link, Outcome
+from djtaskq.outcomes import Link, Outcome, links_when_read
 from djtaskq_monitor.models import CameraState, TaskState, WorkerState
 
 # What a list shows: never the columns that can be of any size.
@@ -60,15 +61,19 @@ def outcomes_of(task_ids: Sequence[str]) -> Mapping[str, Outcome]:
 
 
 def _outcome(row: TaskState) -> Outcome:
-    url = page_of(row)
     return Outcome(
         state=row.state,
         started=row.started,
         finished=row.finished,
         runtime=row.runtime,
         error=(row.exception or "") if row.state == states.FAILURE else "",
-        links=(Link(label=_("task state"), url=url),) if url else (),
+        links=links_when_read(functools.partial(_links, row)),
     )
+
+
+def _links(row: TaskState) -> tuple[Link, ...]:
+    url = page_of(row)
+    return (Link(label=_("task state"), url=url),) if url else ()
 
 
 def page_of(row: TaskState) -> str:

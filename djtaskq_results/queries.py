@@ -1,6 +1,7 @@
 """Reading results for people: the admin, the status view, and whoever asks for outcomes."""
 
 import datetime as dt
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
-from djtaskq.outcomes import Link, Outcome
+from djtaskq.outcomes import Link, Outcome, links_when_read
 from djtaskq_results.joining import leaves
 
 # What a list shows: never the columns that can be of any size.
@@ -111,7 +112,7 @@ def _outcome(row: Any) -> Outcome:
         finished=_aware(row.date_done) if row.status in READY_STATES else None,
         runtime=runtime(row),
         error=error(row.failure, row.content_type),
-        links=_links(row),
+        links=links_when_read(functools.partial(_links, row)),
     )
 
 

@@ -53,3 +53,22 @@ def test_each_reader_is_asked_once_for_each_task_once(readers):
     outcomes.register("one", lambda ids: asked.append(list(ids)) or {})
     outcomes.outcomes_of(iter(["a", "b", "a"]))
     assert asked == [["a", "b"]]
+
+
+def test_links_are_looked_for_when_they_are_read_and_not_before(readers):
+    looked = []
+
+    def found(label):
+        def look():
+            looked.append(label)
+            return (Link(label=label, url=f"/{label}"),)
+
+        return {"a": Outcome(state="SUCCESS", links=outcomes.links_when_read(look))}
+
+    outcomes.register("one", lambda _ids: found("1"))
+    outcomes.register("two", lambda _ids: found("2"), order=200)
+    outcome = outcomes.outcomes_of(["a"])["a"]
+    assert looked == []
+    assert [link.url for link in outcome.links] == ["/1", "/2"]
+    assert outcome.links[0].label == "1"
+    assert looked == ["1", "2"]
