@@ -53,3 +53,45 @@ class ChordPart(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group_id}: {self.task_id}"
+
+
+class TaskDetail(models.Model):
+    """What django-celery-results' `TaskResult` has no column for; one row for a task, found by its id.
+
+    Written where `DJTASKQ["RESULTS_DETAILS"]` is on. None stands for what the message did not say.
+    """
+
+    task_id = models.CharField(_("task ID"), max_length=ID_LENGTH)
+    root_id = models.CharField(_("root ID"), max_length=ID_LENGTH, null=True)  # noqa: DJ001
+    parent_id = models.CharField(_("parent ID"), max_length=ID_LENGTH, null=True)  # noqa: DJ001
+    group_id = models.CharField(_("group ID"), max_length=ID_LENGTH, null=True)  # noqa: DJ001
+    group_index = models.IntegerField(_("position in the group"), null=True)
+    queue = models.CharField(_("queue"), max_length=ID_LENGTH, null=True)  # noqa: DJ001
+    routing_key = models.CharField(_("routing key"), max_length=ID_LENGTH, null=True)  # noqa: DJ001
+    priority = models.IntegerField(_("priority"), null=True)
+    retries = models.IntegerField(_("retries"), default=0)
+    # How often a worker said that it started the task: none says so without task_track_started.
+    attempts = models.IntegerField(_("attempts"), default=0)
+    sent_at = InstantField(_("sent"), null=True)
+    received_at = InstantField(_("received by the worker"), null=True)
+    eta = InstantField(_("not before"), null=True)
+    expires_at = InstantField(_("expires"), null=True)
+    # JSON in the form of Celery's serializer; as text, since PostgreSQL's jsonb refuses a NUL in a string.
+    args = models.TextField(_("arguments"), null=True)  # noqa: DJ001
+    kwargs = models.TextField(_("keyword arguments"), null=True)  # noqa: DJ001
+    created_at = InstantField(_("first written"))
+
+    class Meta:
+        verbose_name = _("task detail")
+        verbose_name_plural = _("task details")
+        constraints = (models.UniqueConstraint(fields=("task_id",), name="djtaskq_results_detail_once"),)
+        # Not by `db_index`, which on PostgreSQL makes a second index for LIKE.
+        indexes = (
+            models.Index(fields=("root_id",), name="djtaskq_results_detail_root"),
+            models.Index(fields=("parent_id",), name="djtaskq_results_detail_parent"),
+            models.Index(fields=("group_id",), name="djtaskq_results_detail_group"),
+            models.Index(fields=("created_at",), name="djtaskq_results_detail_created"),
+        )
+
+    def __str__(self) -> str:
+        return self.task_id
