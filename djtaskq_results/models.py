@@ -95,3 +95,21 @@ class TaskDetail(models.Model):
 
     def __str__(self) -> str:
         return self.task_id
+
+
+class RetentionMark(models.Model):
+    """How far results were cleaned up under one and the same rules, so that the next round goes on there.
+
+    `swept_at`: what had expired by then is gone; `looked_at`: when all old rows were looked at last.
+    """
+
+    rules = models.CharField(max_length=64, unique=True)
+    swept_at = InstantField()
+    looked_at = InstantField()
+
+    class Meta:
+        verbose_name = _("retention mark")
+        verbose_name_plural = _("retention marks")
+
+    def __str__(self) -> str:
+        return self.rules
