@@ -1,3 +1,5 @@
+import uuid
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -113,3 +115,68 @@ class RetentionMark(models.Model):
 
     def __str__(self) -> str:
         return self.rules
+
+
+class Operation(models.Model):
+    """Something that a person does to many results in the background: what, to which, and how far it is.
+
+    `criteria` says which rows (`{"query": "…"}` as a list's address has it, or `{"ids": […]}`), none newer
+    than `last_pk`; it goes through them by key, and `cursor` is the last key that is done. One runner at a
+    time holds it, until `held_until`. It is over once `ended_at` is set.
+    """
+
+    class Kind(models.TextChoices):
+        RUN_AGAIN = "run_again", _("run again")
+        REVOKE = "revoke", _("revoke")
+        TERMINATE = "terminate", _("terminate")
+        FORGET = "forget", _("forget")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(_("what"), max_length=20, choices=Kind.choices)
+    criteria = models.JSONField(_("which"), default=dict)
+    options = models.JSONField(_("how"), default=dict)
+    username = models.CharField(_("who"), max_length=255)
+    last_pk = models.BigIntegerField(default=0)
+    cursor = models.BigIntegerField(default=0)
+    expected = models.BigIntegerField(_("results that matched"), null=True)
+    done = models.BigIntegerField(_("done"), default=0)
+    skipped = models.BigIntegerField(_("left out"), default=0)
+    problem = models.TextField(_("problem"), default="", blank=True)
+    runner = models.UUIDField(null=True, editable=False)
+    held_until = InstantField(null=True)
+    created_at = InstantField(_("begun"), db_index=True)
+    ended_at = InstantField(_("ended"), null=True)
+    stopped = models.BooleanField(_("stopped by hand"), default=False)
+
+    class Meta:
+        verbose_name = _("operation on results")
+        verbose_name_plural = _("operations on results")
+        permissions = (
+            ("run_task_again", _("Can run tasks again")),
+            ("revoke_task", _("Can revoke tasks")),
+            ("terminate_task", _("Can terminate tasks")),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.id})"
+
+
+class Rerun(models.Model):
+    """A task that was sent again by hand: which one, and as which."""
+
+    original_id = models.CharField(_("task ID"), max_length=ID_LENGTH)
+    task_id = models.CharField(_("sent again as"), max_length=ID_LENGTH)
+    username = models.CharField(_("who"), max_length=255)
+    sent_at = InstantField(_("sent"))
+
+    class Meta:
+        verbose_name = _("task run again")
+        verbose_name_plural = _("tasks run again")
+        constraints = (models.UniqueConstraint(fields=("task_id",), name="djtaskq_results_rerun_once"),)
+        indexes = (
+            models.Index(fields=("original_id",), name="djtaskq_results_rerun_of"),
+            models.Index(fields=("sent_at",), name="djtaskq_results_rerun_sent"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.original_id} → {self.task_id}"
