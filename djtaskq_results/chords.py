@@ -23,6 +23,7 @@ from django_celery_results.models import ChordCounter  # type: ignore[attr-defin
 
 from djtaskq.db.claims import writing
 from djtaskq.db.clock import now
+from djtaskq.db.counting import CountOnce
 from djtaskq.db.upsert import Incoming, Upsert
 from djtaskq_results.content import Content
 from djtaskq_results.database import reading_from, writing_to
@@ -52,6 +53,13 @@ _CHORDS = Upsert(
         name: Incoming(name)
         for name in ("content_type", "content_encoding", "body", "created_at", "claimed_until")
     },
+)
+_COUNTED = CountOnce(
+    model=ChordPart,
+    key=("group_id", "task_id", "position"),
+    counter=ChordCounter,
+    field="count",
+    shared="group_id",
 )
 
 
@@ -83,13 +91,14 @@ def begin(group_id: str, header: Sequence[Any] | None, size: int | None, body: C
 
     def work(using: str) -> None:
         with writing(using):
-            ChordPart.objects.using(using).filter(group_id=group_id).delete()
+            # The counter first, in whose row all who deal with a chord wait for each other.
             counter = ChordCounter(
                 group_id=group_id,
                 sub_tasks=json.dumps(header or []),
                 count=OPEN if size is None else size,
             )
             _COUNTERS.write([counter], using=using)
+            ChordPart.objects.using(using).filter(group_id=group_id).delete()
             _CHORDS.write([_chord(group_id, body)], using=using)
 
     writing_to(ChordCounter, work)
@@ -114,14 +123,10 @@ def announce(group_id: str, task_id: str) -> None:
 
 
 def part_returned(part: Part) -> Counted:
-    def work(using: str) -> Counted:
-        _count_once(part, -1, using)
-        left = _counter(part.group_id, using).values_list("count", flat=True).first()
-        if left is None:
-            return Counted.UNKNOWN
-        return Counted.WAITING if left else Counted.DUE
-
-    return writing_to(ChordCounter, work)
+    left = writing_to(ChordCounter, lambda using: _count_once(part, -1, using))
+    if left is None:
+        return Counted.UNKNOWN
+    return Counted.WAITING if left else Counted.DUE
 
 
 def claim(group_id: str, body: Content | None) -> bool:
@@ -209,20 +214,14 @@ def _counter(group_id: str, using: str) -> Any:
     return ChordCounter.objects.using(using).filter(group_id=group_id)
 
 
-def _count_once(part: Part, step: int, using: str) -> None:
-    """Change the count by `step`, if this part has not done so before and there is something to change."""
+def _count_once(part: Part, step: int, using: str) -> int | None:
+    """What is left to come after this part; None for a chord that is not known."""
     row = ChordPart(
         group_id=part.group_id, task_id=task_key(part.task_id), position=part.position, state=part.state
     )
     if part.content is not None:
         row.content_type, row.content_encoding, row.result = part.content
-    try:
-        with writing(using):
-            row.save(using=using, force_insert=True)
-            if not _counter(part.group_id, using).filter(count__gt=0).update(count=F("count") + step):
-                transaction.set_rollback(True, using)
-    except IntegrityError:
-        return  # its row is there: it was counted
+    return _COUNTED.add(row, step, using=using)
 
 
 def _claimed_for_the_peer(group_id: str, body: Content | None, instant: dt.datetime, using: str) -> bool:
