@@ -97,6 +97,12 @@ class Settings:
         None, "The key that signs what is posted to the webhook (HMAC with SHA-256); needed with it."
     )
 
+    RESULTS_PUSH: bool = _setting(
+        True,
+        "Whether workers tell processes that wait for a result as soon as it is stored, on databases that "
+        "can (PostgreSQL); without it, and on all others, who waits looks again and again.",
+    )
+
     MONITOR_QUEUE_TTL: float = _setting(
         600.0,
         "How long the broker keeps an event for a camera that is busy or away, in seconds.",

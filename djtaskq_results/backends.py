@@ -1,7 +1,6 @@
 """The result backend: Celery's interface on one side, `store` and `chords` on the other."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from celery import states
@@ -11,19 +10,18 @@ from django.utils import timezone
 from djtaskq.db import aside, retry
 from djtaskq_results import retention, rows, store
 from djtaskq_results.chording import ChordBackend
+from djtaskq_results.collecting import CollectingBackend
 from djtaskq_results.decoding import Meta
 from djtaskq_results.states import gate
-from djtaskq_results.waiting import Wait
 
 
-class DatabaseBackend(ChordBackend):
+class DatabaseBackend(CollectingBackend, ChordBackend):
     """Celery results in django-celery-results' tables.
 
     Each state is one guarded statement, outside of whatever transaction the task has open, and tried again
     while the database is away. A group is read in one statement however large it is.
     """
 
-    supports_native_join = True
     supports_failure_expires = True
     persistent = True
 
@@ -117,85 +115,6 @@ class DatabaseBackend(ChordBackend):
             "date_done": row["date_done"],
             "result": result_from_tuple(members, app=self.app) if members else None,
         }
-
-    def wait_for(
-        self,
-        task_id: Any,
-        timeout: float | None = None,
-        interval: float | None = 0.5,
-        no_ack: bool = True,  # noqa: ARG002, FBT001, FBT002
-        on_interval: Callable[[], Any] | None = None,
-        on_message: Callable[[Meta], Any] | None = None,
-    ) -> Meta:
-        """The task's meta once it is ready; raises Celery's TimeoutError."""
-        self._ensure_not_eager()
-        wait = Wait(timeout=timeout, interval=interval, on_interval=on_interval)
-        while True:
-            meta = self.get_task_meta(task_id)
-            if meta["status"] in self.READY_STATES:
-                # A parent that failed is looked at here: its exception comes before what it caused.
-                wait.tell()
-                if on_message is not None:
-                    on_message(meta)
-                return meta
-            wait.pause()
-
-    def wait_for_pending(  # noqa: PLR0913, PLR0917  Celery's signature
-        self,
-        result: Any,
-        timeout: float | None = None,
-        interval: float | None = 0.5,
-        no_ack: bool = True,  # noqa: FBT001, FBT002
-        on_message: Callable[[Meta], Any] | None = None,
-        on_interval: Callable[[], Any] | None = None,
-        callback: Callable[[Any], Any] | None = None,
-        propagate: bool = True,  # noqa: FBT001, FBT002
-    ) -> Any:
-        meta = self.wait_for(result.id, timeout, interval, no_ack, on_interval, on_message)
-        result._maybe_set_cache(meta)  # noqa: SLF001  the contract between a result and its backend
-        return result.maybe_throw(propagate=propagate, callback=callback)
-
-    def get_many(  # noqa: PLR0913, PLR0917  Celery's signature
-        self,
-        task_ids: Any,
-        timeout: float | None = None,
-        interval: float | None = 0.5,
-        no_ack: bool = True,  # noqa: ARG002, FBT001, FBT002
-        on_message: Callable[[Meta], Any] | None = None,
-        on_interval: Callable[[], Any] | None = None,
-        max_iterations: int | None = None,
-        READY_STATES: frozenset[str] = states.READY_STATES,  # noqa: N803
-    ) -> Iterator[tuple[str, Meta]]:
-        """Yield `(task id, meta)` of each of these tasks as it becomes ready.
-
-        Each look is one statement for all that are missing. Stops after `max_iterations` looks if given;
-        raises Celery's TimeoutError when the time is spent.
-        """
-        missing = {rows.task_key(task_id) for task_id in task_ids}
-        wait = Wait(timeout=timeout, interval=interval, on_interval=on_interval)
-        looks = 0
-        while missing:
-            for task_id, meta in self._look(missing, READY_STATES):
-                missing.discard(task_id)
-                if on_message is not None:
-                    on_message(meta)
-                yield task_id, meta
-            looks += 1
-            if not missing or (max_iterations and looks >= max_iterations):
-                return
-            wait.pause()
-
-    def _look(self, task_ids: set[str], ready: frozenset[str]) -> Iterator[tuple[str, Meta]]:
-        cached = {
-            task_id: self._cache[task_id]
-            for task_id in task_ids
-            if task_id in self._cache and self._cache[task_id]["status"] in ready
-        }
-        yield from cached.items()
-        for row in store.load_many(task_ids - cached.keys(), ready):
-            meta = self._meta(row)
-            self._cache[row["task_id"]] = meta
-            yield row["task_id"], meta
 
     # Celery's own loop around each of these, for those who turned it on.
 

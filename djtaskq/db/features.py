@@ -18,6 +18,7 @@ class Features:
     `simultaneous_assignment`: in one UPDATE each expression sees the row as it was, whatever was assigned
     before it.
     `unnest`: arrays can stand for the columns of many rows.
+    `notifications`: a connection can be told that another one did something.
     """
 
     skip_locked: bool
@@ -26,6 +27,7 @@ class Features:
     returning_upsert: bool
     simultaneous_assignment: bool
     unnest: bool
+    notifications: bool
 
 
 def features(using: str) -> Features:
@@ -38,6 +40,7 @@ def features(using: str) -> Features:
         returning_upsert=connection.features.can_return_rows_from_bulk_insert,
         simultaneous_assignment=standard,
         unnest=connection.vendor == "postgresql",
+        notifications=connection.vendor == "postgresql",
     )
 
 
