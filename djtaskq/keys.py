@@ -97,6 +97,12 @@ class Settings:
         None, "The key that signs what is posted to the webhook (HMAC with SHA-256); needed with it."
     )
 
+    RESULTS_RETENTION: dict[str, Any] | None = _setting(  # noqa: RUF009  nobody changes it
+        None,
+        "How long results are kept, by state and by task name, where that is not as long as Celery's "
+        "result_expires says; see “How long results are kept” in results.md.",
+    )
+
     RESULTS_PUSH: bool = _setting(
         True,
         "Whether workers tell processes that wait for a result as soon as it is stored, on databases that "

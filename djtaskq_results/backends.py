@@ -1,6 +1,5 @@
 """The result backend: Celery's interface on one side, `store` and `chords` on the other."""
 
-import datetime as dt
 from typing import Any
 
 from celery import states
@@ -78,23 +77,11 @@ class DatabaseBackend(CollectingBackend, ChordBackend):
         The task `celery.backend_cleanup`, which beat sends each night, calls this.
         """
         self.finish_due_chords()
-        age, failures, chords = map(
-            self._age, ("result_expires", "result_failure_expires", "result_chord_expires")
-        )
-        retention.expire_tasks(age, failures=age if failures is None else failures)
-        retention.expire_groups(age)
-        retention.expire_chords(age if chords is None else chords)
+        retention.expire(retention.policy(self.app.conf, self.expires))
 
     def process_cleanup(self) -> None:
         """Celery calls this after each task, as `request_finished` comes after each request."""
         aside.close_obsolete()
-
-    def _age(self, setting: str) -> dt.timedelta | None:
-        """How long something is kept, for ever if zero; None where nothing is set."""
-        value = self.expires if setting == "result_expires" else self.app.conf.get(setting)
-        if value is None:
-            return None
-        return value if isinstance(value, dt.timedelta) else dt.timedelta(seconds=float(value))
 
     def _get_task_meta_for(self, task_id: Any, *, seconds: float | None = None) -> Meta:
         row = store.load(task_id, seconds=seconds)

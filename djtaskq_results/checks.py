@@ -10,6 +10,9 @@ from celery.exceptions import ImproperlyConfigured
 from django.apps import AppConfig
 from django.core import checks
 
+from djtaskq.conf import InvalidSetting, conf
+from djtaskq_results.lifetimes import problems
+
 ENTRY_POINT = "djtaskq"
 PATH = "djtaskq_results.backends:DatabaseBackend"
 NAMES = (ENTRY_POINT, PATH, PATH.replace(":", "."))
@@ -18,6 +21,7 @@ ALIKE = 0.75
 
 def register() -> None:
     checks.register(check_result_backend)
+    checks.register(check_retention)
 
 
 def check_result_backend(
@@ -38,6 +42,36 @@ def check_result_backend(
     close = difflib.get_close_matches(name, NAMES, n=1, cutoff=ALIKE)
     # Celery says itself what it thinks of a name that has nothing to do with us.
     return [_mistyped(name, close[0])] if close else []
+
+
+def check_retention(
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001  Django passes it by name
+    **_kwargs: Any,
+) -> list[checks.CheckMessage]:
+    """E003: an entry of `RESULTS_RETENTION` that cannot be meant; W003: tasks named, and no name stored."""
+    try:
+        setting = conf().RESULTS_RETENTION or {}
+    except InvalidSetting:
+        return []  # the core's own check tells of it
+    wrong: list[checks.CheckMessage] = [
+        checks.Error(
+            f'DJTASKQ["RESULTS_RETENTION"]{where}: {reason}',
+            hint="docs/results.md shows the form under “How long results are kept”.",
+            id="djtaskq_results.E003",
+        )
+        for where, reason in problems(setting)
+    ]
+    if setting.get("tasks") and not current_app.conf.find_value_for_key("extended", "result"):
+        wrong.append(_nameless())
+    return wrong
+
+
+def _nameless() -> checks.CheckMessage:
+    return checks.Warning(
+        'DJTASKQ["RESULTS_RETENTION"] goes by names of tasks, and results are stored without them.',
+        hint="Set CELERY_RESULT_EXTENDED = True; rows that have no name go by their state.",
+        id="djtaskq_results.W003",
+    )
 
 
 def _another(name: str) -> checks.CheckMessage:

@@ -14,6 +14,10 @@ PURE = (
     "djtaskq_beat.policies",
     "djtaskq_results.states",
     "djtaskq_results.rows",
+    "djtaskq_results.ages",
+    "djtaskq_results.lifetimes",
+    "djtaskq_results.pace",
+    "djtaskq_results.spans",
     "djtaskq_monitor.recording.events",
     "djtaskq_monitor.recording.merge",
 )

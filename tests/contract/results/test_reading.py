@@ -12,7 +12,6 @@ from django_celery_results.backends import DatabaseBackend as PeersBackend
 from django_celery_results.models import ChordCounter, GroupResult, TaskResult
 from kombu.exceptions import ContentDisallowed
 
-from djtaskq_results import retention
 from djtaskq_results.models import Chord
 from tests.contract.results.conftest import SERIALIZERS, protocol_2
 
@@ -166,36 +165,6 @@ def test_a_connection_that_died_is_replaced(backend, database, task_id):
         connections[database].connection.close()
     backend.mark_as_done(task_id, 1)
     assert backend.get_result(task_id) == 1
-
-
-def test_expired_rows_go_in_batches(backend, database, monkeypatch):
-    monkeypatch.setattr(retention, "BATCH", 2)
-    for number in range(5):
-        backend.mark_as_done(f"task-{number}", 1)
-    long_ago = timezone.now() - dt.timedelta(days=2)
-    TaskResult.objects.exclude(task_id="task-0").update(date_done=long_ago)
-    GroupResult.objects.create(group_id="old")
-    GroupResult.objects.update(date_done=long_ago)
-    backend.cleanup()
-    assert list(TaskResult.objects.values_list("task_id", flat=True)) == ["task-0"]
-    assert not GroupResult.objects.exists()
-
-
-def test_without_an_expiry_nothing_expires(make_app, database):
-    app = make_app(result_expires=None)
-    app.backend.mark_as_done("old", 1)
-    TaskResult.objects.update(date_done=timezone.now() - dt.timedelta(days=9_999))
-    app.backend.cleanup()
-    assert TaskResult.objects.count() == 1
-
-
-def test_failures_may_be_kept_longer(make_app, database):
-    app = make_app(result_expires=3_600, result_failure_expires=864_000)
-    app.backend.mark_as_done("well", 1)
-    app.backend.mark_as_failure("badly", ValueError("x"))
-    TaskResult.objects.update(date_done=timezone.now() - dt.timedelta(days=1))
-    app.backend.cleanup()
-    assert list(TaskResult.objects.values_list("task_id", flat=True)) == ["badly"]
 
 
 def test_chords_that_never_ended_expire(app, backend):
