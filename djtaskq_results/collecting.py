@@ -1,5 +1,6 @@
 """The part of the backend that waits for results: one look for all that are missing."""
 
+import functools
 import threading
 import time
 from collections import defaultdict
@@ -36,11 +37,14 @@ class CollectingBackend(DecodingBackend):
     ) -> Meta:
         """The task's meta once it is ready; raises Celery's TimeoutError."""
         self._ensure_not_eager()
-        wait, woken = _wait(timeout, interval, on_interval)
+        woken = threading.Event()
         with Search(self, [task_id], wake=woken.set, on_message=on_message) as search:
+            # Celery looks there whether a parent failed, which asks the database too.
+            patient = on_interval and functools.partial(search.patiently, on_interval)
+            wait = Wait(timeout=timeout, interval=interval, on_interval=patient, sleep=woken.wait)
             _, meta = next(_arrivals(search, wait, woken))
-        # A parent that failed is looked at here: its exception comes before what it caused.
-        wait.tell()
+        if on_interval is not None:
+            on_interval()  # the exception of a parent comes before what it caused
         if on_message is not None:
             on_message(meta)
         return meta
@@ -76,7 +80,8 @@ class CollectingBackend(DecodingBackend):
         Each look is one statement for all that are missing. Stops after `max_iterations` looks if given;
         raises Celery's TimeoutError when the time is spent.
         """
-        wait, woken = _wait(timeout, interval, on_interval)
+        woken = threading.Event()
+        wait = Wait(timeout=timeout, interval=interval, on_interval=on_interval, sleep=woken.wait)
         with Search(self, task_ids, wake=woken.set, ready=READY_STATES, on_message=on_message) as search:
             for task_id, meta in _arrivals(search, wait, woken, max_iterations):
                 if on_message is not None:
@@ -104,6 +109,8 @@ class CollectingBackend(DecodingBackend):
         for place, open_ in enumerate(unready):
             for task_id in open_:
                 places[task_id].append(place)
+        if not places:
+            return
         for task_id, meta in self.get_many(places, timeout, interval, no_ack, on_message, on_interval):
             for place in places[task_id]:
                 unready[place].pop(task_id)._maybe_set_cache(meta)  # noqa: SLF001
@@ -122,13 +129,6 @@ def leaves(result: Any) -> Iterator[Any]:
 
 def _entry(member: Any) -> tuple[str, Any]:
     return (member.id, member._cache) if hasattr(member, "_cache") else (member.id, member.results)  # noqa: SLF001
-
-
-def _wait(
-    timeout: float | None, interval: float | None, on_interval: OnInterval | None
-) -> tuple[Wait, threading.Event]:
-    woken = threading.Event()
-    return Wait(timeout=timeout, interval=interval, on_interval=on_interval, sleep=woken.wait), woken
 
 
 def _arrivals(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from celery.states import READY_STATES
 from django.db import DatabaseError, InterfaceError, router
@@ -17,6 +17,7 @@ from djtaskq_results.waiting import LISTENING
 if TYPE_CHECKING:
     from djtaskq_results.collecting import CollectingBackend
 
+ResultT = TypeVar("ResultT")
 OnMessage = Callable[[Meta], Any]
 Found = list[tuple[str, Meta]]
 
@@ -47,6 +48,7 @@ class Search:
         self._on_message = on_message
         self._passed_on: dict[str, Any] = {}
         self._subscription: listening.Subscription | None = None
+        self._closed = False
         self._tried_to_listen = False
         self._asked_for_all = 0.0
         self._failing_since: float | None = None
@@ -55,6 +57,7 @@ class Search:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self._closed = True
         if self._subscription is not None:
             self._subscription.close()
 
@@ -68,13 +71,22 @@ class Search:
 
         Raises the database's error when it has been away for `DJTASKQ["DATABASE_RETRY_SECONDS"]`.
         """
-        try:
-            found = self._found(self._to_ask())
-        except (DatabaseError, InterfaceError) as error:
-            self._bear(error)
+        found = self.patiently(lambda: self._found(self._to_ask()))
+        if found is None:
             return []
         self._failing_since = None
         return found
+
+    def patiently(self, work: Callable[[], ResultT]) -> ResultT | None:
+        """What `work()` returns, or None while the database is away, for as long as `look` bears that."""
+        try:
+            return work()
+        except (DatabaseError, InterfaceError) as error:
+            now = time.monotonic()
+            self._failing_since = self._failing_since or now
+            if retry.cause(error) is None or now - self._failing_since > conf().DATABASE_RETRY_SECONDS:
+                raise
+            return None
 
     def listen(self) -> None:
         """From now on, hear of what is missing, where the database can tell."""
@@ -82,6 +94,8 @@ class Search:
             self._tried_to_listen = True
             alias = router.db_for_write(TaskResult)
             self._subscription = listening.subscribe(self.missing, self._wake, using=alias)
+        if self._closed:  # by another thread meanwhile
+            self.__exit__()
 
     def _to_ask(self) -> set[str]:
         """What was announced, or all that is missing: at first, after a pause, and now and then."""
@@ -97,7 +111,8 @@ class Search:
         metas = {task_id: cache[task_id] for task_id in task_ids if task_id in cache}
         found = {task_id: meta for task_id, meta in metas.items() if meta["status"] in self._ready}
         wanted = self._ready if self._on_message is None else None
-        for row in store.load_many(task_ids - found.keys(), wanted, seconds=LOOK_SECONDS):
+        missing = task_ids - found.keys()
+        for row in store.load_many(missing, wanted, seconds=LOOK_SECONDS) if missing else ():
             meta = self._backend._meta(row)
             if row["status"] in self._ready:
                 cache[row["task_id"]] = found[row["task_id"]] = meta
@@ -111,10 +126,3 @@ class Search:
         if self._on_message is not None and self._passed_on.get(task_id) != version:
             self._passed_on[task_id] = version
             self._on_message(meta)
-
-    def _bear(self, error: Exception) -> None:
-        """Go on without the database for a while, or raise the error that is being handled."""
-        now = time.monotonic()
-        self._failing_since = self._failing_since or now
-        if retry.cause(error) is None or now - self._failing_since > conf().DATABASE_RETRY_SECONDS:
-            raise error
