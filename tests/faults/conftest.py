@@ -1,10 +1,11 @@
 import os
+from contextlib import contextmanager
 
 import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from tests.faults.figures import table
+from tests.faults.figures import tables
 from tests.faults.storm import Storm
 from tests.fixtures.databases import ALIASES
 from tests.router import routed_to
@@ -25,7 +26,7 @@ def pytest_collection_modifyitems(items):
 def pytest_terminal_summary(terminalreporter, config):
     if rows := config.stash.get(ROWS, None):
         terminalreporter.section("faults")
-        terminalreporter.write_line(table(rows))
+        terminalreporter.write_line(tables(rows))
 
 
 @pytest.fixture
@@ -61,19 +62,26 @@ def broker_server(request):
 def database_server(request, private_server, django_db_blocker):
     """A database server that may be stopped, with our tables; parametrised indirectly by its name.
 
-    To this process its database is the alias "private".
+    To this process its database is the alias `private(server)`, and everything is routed there.
     """
     server = private_server(request.param)
     name = {"postgresql": "postgres", "mariadb": "mysql"}[request.param]
-    connections.databases["private"] = {
-        **connections.databases[ALIASES[request.param]],
-        "NAME": name,
-        "PORT": server.port,
-        "USER": server.user,
-        "PASSWORD": server.password,
-    }
-    with django_db_blocker.unblock(), routed_to("private"):
-        call_command("migrate", database="private", verbosity=0)
+    address = {"NAME": name, "PORT": server.port, "USER": server.user, "PASSWORD": server.password}
+    with django_db_blocker.unblock(), migrated(private(server), ALIASES[request.param], **address):
         yield server
-    connections["private"].close()
-    del connections["private"], connections.databases["private"]
+
+
+def private(server):
+    """The alias: statements are kept by it, so that no two kinds of databases may share one."""
+    return f"private {server.name}"
+
+
+@contextmanager
+def migrated(alias, like, **settings):
+    """One more database, set as the alias `like` is but for `settings`; everything is routed there."""
+    connections.databases[alias] = {**connections.databases[like], **settings}
+    with routed_to(alias):
+        call_command("migrate", database=alias, verbosity=0)
+        yield
+    connections[alias].close()
+    del connections[alias], connections.databases[alias]

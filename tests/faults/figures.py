@@ -1,21 +1,9 @@
 """What a storm came to: a row of the table in docs/faults.md."""
 
 import dataclasses
+import itertools
 import statistics
-
-COLUMNS = (
-    "scenario",
-    "schedules",
-    "beats",
-    "killed",
-    "seconds",
-    "runs",
-    "repeats",
-    "late p50",
-    "late p99",
-    "late max",
-    "uncounted",
-)
+from typing import ClassVar
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +13,20 @@ class Figures:
     `repeats`: messages beyond the first of a slot, all under its id. `uncounted`: runs that
     `total_run_count` lacks.
     """
+
+    COLUMNS: ClassVar[tuple[str, ...]] = (
+        "scenario",
+        "schedules",
+        "beats",
+        "killed",
+        "seconds",
+        "runs",
+        "repeats",
+        "late p50",
+        "late p99",
+        "late max",
+        "uncounted",
+    )
 
     scenario: str = ""
     schedules: int
@@ -53,7 +55,12 @@ class Figures:
         )
 
 
-def table(rows):
-    """The figures as a table in Markdown."""
-    lines = [COLUMNS, ["---"] * len(COLUMNS), *(figures.row() for figures in rows)]
+def tables(rows):
+    """The figures as tables in Markdown, one for each kind of them."""
+    kinds = itertools.groupby(sorted(rows, key=lambda row: type(row).COLUMNS), type)
+    return "\n\n".join(_table(kind.COLUMNS, figures) for kind, figures in kinds)
+
+
+def _table(columns, rows):
+    lines = [columns, ["---"] * len(columns), *(figures.row() for figures in rows)]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)

@@ -6,7 +6,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from tests.faults.conftest import FULL
+from tests.faults.conftest import FULL, private
 
 AWAY = 10 if FULL else 2
 
@@ -35,7 +35,7 @@ def test_a_broker_that_stops_or_crashes_loses_no_slot(database, broker_server, m
 
 @pytest.mark.parametrize("database_server", ["postgresql", *(["mariadb"] if FULL else [])], indirect=True)
 def test_a_database_that_crashes_loses_no_slot(database_server, redis_url, make_storm):
-    storm = make_storm("private", redis_url, **_address(database_server))
+    storm = make_storm(private(database_server), redis_url, **_address(database_server))
     storm.make()
     storm.start(2)
 
@@ -50,7 +50,7 @@ def test_a_database_that_crashes_loses_no_slot(database_server, redis_url, make_
 
 @pytest.mark.parametrize("database_server", ["postgresql"], indirect=True)
 def test_backends_terminated_at_random_lose_no_slot(database_server, rabbitmq_url, make_storm):
-    storm = make_storm("private", rabbitmq_url, **_address(database_server))
+    storm = make_storm(private(database_server), rabbitmq_url, **_address(database_server))
     storm.make()
     storm.start(3)
 
