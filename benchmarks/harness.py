@@ -13,11 +13,11 @@ from tests.servers import Fleet
 ALIASES = {"postgresql": "default", "mariadb": "mariadb", "sqlite": "sqlite"}
 
 
-def arguments(description: str) -> argparse.Namespace:
+def arguments(description: str, size: int = 500, rounds: int = 7) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--database", choices=ALIASES, default="postgresql")
-    parser.add_argument("--rounds", type=int, default=7, help="each contender runs this many times, in turn")
-    parser.add_argument("--size", type=int, default=500, help="how much work one round is")
+    parser.add_argument("--rounds", type=int, default=rounds, help="each contender runs this many times")
+    parser.add_argument("--size", type=int, default=size, help="how much work one round is")
     return parser.parse_args()
 
 

@@ -102,7 +102,7 @@ class ChordBackend(DecodingBackend):
         returned = {part.task_id: part for part in chords.parts(group_id)}
         header = chords.header(group_id)
         stored = {
-            row["task_id"]: self._meta(row)
+            row["task_id"]: row
             for row in store.load_many({*joining.leaves(header), *returned}, self.READY_STATES)
         }
 
@@ -115,16 +115,16 @@ class ChordBackend(DecodingBackend):
         places = [joining.Returned(part.position, part.task_id) for part in returned.values()]
         return joining.joined(header, places, value_of)
 
-    def _outcome(self, meta: Mapping[str, Any] | None, part: Part | None) -> tuple[str, Any]:
+    def _outcome(self, row: Mapping[str, Any] | None, part: Part | None) -> tuple[str, Any]:
         """How a member ended: from its row, or where it has none (or runs again already), from its part."""
-        if meta is not None:
-            return meta["status"], meta["result"]
-        if part is None:
+        if row is not None:
+            # Arguments and children of a thousand rows are nothing that a body asks for.
+            state, value = row["status"], self._value(row, row["result"])
+        elif part is not None:
+            state, value = part.state, None if part.content is None else self.unpack(part.content)
+        else:
             return states.SUCCESS, None  # its row was forgotten; the others need not suffer
-        value = None if part.content is None else self.unpack(part.content)
-        if part.state in self.EXCEPTION_STATES:
-            value = self.exception_to_python(value)
-        return part.state, value
+        return state, self.exception_to_python(value) if state in self.EXCEPTION_STATES else value
 
     def _packed_body(self, body: Any) -> Content | None:
         try:

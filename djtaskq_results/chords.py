@@ -56,7 +56,6 @@ _CHORDS = Upsert(
 )
 _COUNTED = CountOnce(
     model=ChordPart,
-    key=("group_id", "task_id", "position"),
     counter=ChordCounter,
     field="count",
     shared="group_id",
