@@ -1,6 +1,7 @@
 """Python values as text in a column and back, in the form that django-celery-results writes."""
 
 import base64
+import functools
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ from kombu.serialization import dumps, loads
 from kombu.utils.encoding import bytes_to_str, ensure_bytes
 
 BINARY = "binary"
+_SHORT = 1_000
 
 
 class Content(NamedTuple):
@@ -20,9 +22,19 @@ class Content(NamedTuple):
 
 def packed(value: Any, serializer: str) -> Content:
     """`value` in kombu's `serializer`; raises kombu's EncodeError for what it cannot write."""
+    if value.__class__ is str and len(value) <= _SHORT:
+        return _packed_text(value, serializer)
+    return _packed(value, serializer)
+
+
+def _packed(value: Any, serializer: str) -> Content:
     content_type, encoding, payload = dumps(value, serializer=serializer)
     text = base64.b64encode(ensure_bytes(payload)) if encoding == BINARY else payload
     return Content(content_type, encoding, bytes_to_str(text))
+
+
+# A task's arguments come as text with each of its states.
+_packed_text = functools.lru_cache(maxsize=256)(_packed)
 
 
 def unpacked(content: Content, accept: Collection[str]) -> Any:

@@ -61,7 +61,10 @@ def task_row(  # noqa: PLR0913  as many facts as Celery hands to a backend
         "content_encoding": content.encoding,
         "traceback": None if traceback is None else storable(str(traceback)),
         "meta": storable(pack(meta).text),
+        # By an update, the first one of these stays as it is.
+        "date_created": now,
         "date_started": now if state == STARTED else None,
+        "date_done": now,
         **(_extended(request, pack) if extended and request else {}),
     }
 

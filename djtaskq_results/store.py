@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from django_celery_results.models import GroupResult, TaskResult
 
 from djtaskq.db.features import batch_size
+from djtaskq.db.single import SingleUpsert
 from djtaskq.db.upsert import Incoming, Upsert
 from djtaskq_results.database import reading_from, writing_to
 from djtaskq_results.rows import Row, task_key
@@ -43,12 +44,13 @@ _ENDED = Q(status__in=sorted(READY_STATES - {SUCCESS}))
 _READY = Q(status__in=sorted(READY_STATES))
 
 
-def save(row: Row, gate: Gate) -> None:
-    """Write a task's state (`rows.task_row`), unless `gate` keeps the one that is there."""
-    writing_to(
-        TaskResult,
-        lambda using: _through(gate).write([TaskResult(**row)], using=using),
-    )
+def save(row: Row, gate: Gate, *, known: bool = False) -> None:
+    """Write a task's state (`rows.task_row`), unless `gate` keeps the one that is there.
+
+    `known`: the task has most likely a row already.
+    """
+    upsert = _through(gate)
+    writing_to(TaskResult, lambda using: upsert.write(row, using=using, known=known))
 
 
 def load(task_id: object, *, seconds: float | None = None) -> Columns | None:
@@ -120,8 +122,8 @@ def _batches(task_ids: Collection[str], using: str) -> Iterator[list[str]]:
 
 
 @functools.cache
-def _through(gate: Gate) -> Upsert:
-    return Upsert(
+def _through(gate: Gate) -> SingleUpsert:
+    upsert = Upsert(
         TaskResult,
         key=["task_id"],
         assign=_ASSIGN,
@@ -130,6 +132,7 @@ def _through(gate: Gate) -> Upsert:
         # answer is the same before and after.
         stable=["date_started"],
     )
+    return SingleUpsert(upsert)
 
 
 def _guard(gate: Gate) -> Q:

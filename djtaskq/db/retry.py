@@ -26,6 +26,8 @@ class Cause(enum.Enum):
 # that was a primary when the connection was made.
 _OUTAGE_STATES = ("08", "57P", "53300", "25006")
 _CONFLICT_STATES = ("40001", "40P01", "55P03")
+# PostgreSQL: a prepared statement that is not there, or is there already.
+_STATEMENT_STATES = ("26000", "42P05")
 # MySQL and MariaDB, client and server errors of the same meaning.
 _OUTAGE_NUMBERS = {
     1040,
@@ -62,6 +64,11 @@ def cause(error: BaseException) -> Cause | None:
         if found is not None:
             return found
     return Cause.OUTAGE if not _has_a_code(error) and _reads_like_a_loss(error) else None
+
+
+def is_unknown_statement(error: BaseException) -> bool:
+    """Whether the server and this process disagree about which statements are prepared."""
+    return any(_state(link) in _STATEMENT_STATES for link in _chain(error))
 
 
 def retrying(
@@ -122,9 +129,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         yield error.__cause__
 
 
-def _by_state(error: BaseException) -> Cause | None:
+def _state(error: BaseException) -> str | None:
     state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    if not isinstance(state, str):
+    return state if isinstance(state, str) else None
+
+
+def _by_state(error: BaseException) -> Cause | None:
+    state = _state(error)
+    if state is None:
         return None
     if state.startswith(_OUTAGE_STATES):
         return Cause.OUTAGE
@@ -147,8 +159,7 @@ def _by_sqlite_code(error: BaseException) -> Cause | None:
 
 def _has_a_code(error: BaseException) -> bool:
     return any(
-        getattr(link, "sqlite_errorcode", None) is not None
-        or isinstance(getattr(link, "sqlstate", None) or getattr(link, "pgcode", None), str)
+        getattr(link, "sqlite_errorcode", None) is not None or _state(link) is not None
         for link in _chain(error)
     )
 

@@ -19,53 +19,25 @@ in Django's expressions, and a guard can keep a row as it is:
 
 import dataclasses
 import functools
-import graphlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Case, Expression, F, Q, When
-from django.db.models.expressions import Col
-from django.db.models.sql import Query
-from django.db.models.sql.compiler import SQLCompiler
+from django.db.models import Expression, Q
 
-from djtaskq.db.features import batch_size, features, is_mariadb
+from djtaskq.db.features import batch_size
+from djtaskq.db.merging import EntangledAssignments, Incoming, Merging, Rules
 from djtaskq.db.values import source
 from djtaskq.errors import DjtaskqError
+
+__all__ = ["MOST_ROWS", "AmbiguousRows", "EntangledAssignments", "Incoming", "Upsert"]
 
 MOST_ROWS = 1_000
 
 
 class AmbiguousRows(DjtaskqError):
     """Two of the rows to be written have the key {key}: merge them first."""
-
-
-class EntangledAssignments(DjtaskqError):
-    """The assignments to {columns} read one another's columns; this database assigns one after the other."""
-
-
-class Incoming(Expression):
-    """The value that an upsert was about to insert into the column of field `name`."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-
-    def resolve_expression(self, query: Any = None, *_args: Any, **_kwargs: Any) -> "Incoming":
-        clone = self.copy()
-        clone.output_field = query.model._meta.get_field(self.name)
-        return clone
-
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[()]]:  # noqa: ARG002  the signature is Django's
-        return f"EXCLUDED.{self._column(connection)}", ()
-
-    def as_mysql(self, _compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[()]]:
-        column = self._column(connection)
-        return (f"VALUES({column})" if is_mariadb(connection) else f"new.{column}"), ()
-
-    def _column(self, connection: BaseDatabaseWrapper) -> str:
-        return str(connection.ops.quote_name(self.output_field.column or ""))
 
 
 class Upsert:
@@ -87,11 +59,9 @@ class Upsert:
         guard: Q | Expression | None = None,
         stable: Collection[str] = (),
     ) -> None:
-        self.model = model
-        self.key = tuple(key)
-        self.assign = dict(assign)
-        self.guard = guard
-        self.stable = frozenset(stable)
+        self.rules = Rules(
+            model=model, key=tuple(key), assign=dict(assign), guard=guard, stable=frozenset(stable)
+        )
         # Compiling expressions takes longer than a database takes to write a row.
         self._statements: dict[tuple[str, bool, tuple[str, ...]], _Statement] = {}
 
@@ -111,7 +81,7 @@ class Upsert:
         """
         if not rows:
             return []
-        ordered = _in_key_order(self.model, rows, self.key)
+        ordered = _in_key_order(self.rules.model, rows, self.rules.key)
         statement = self._statement(using, tuple(returning), drawn=rows[0].pk is None)
         size = batch_size(using, len(statement.fields), MOST_ROWS)
         found: list[tuple[Any, ...]] = []
@@ -126,7 +96,7 @@ class Upsert:
         """The statement for one database; `drawn` if it is to draw the primary keys."""
         found = self._statements.get((using, drawn, returning))
         if found is None:
-            found = _Compiler(self, using).statement(returning, drawn=drawn)
+            found = _statement(self.rules, using, returning, drawn=drawn)
             self._statements[using, drawn, returning] = found
         return found
 
@@ -167,93 +137,19 @@ def _in_key_order(
     return [by_key[values] for values in sorted(by_key)]
 
 
-class _Compiler:
-    """Says an upsert in the words of one database."""
-
-    def __init__(self, upsert: Upsert, using: str) -> None:
-        self.upsert = upsert
-        self.connection = connections[using]
-        self.features = features(using)
-        self.query = Query(upsert.model)
-        self.query.get_initial_alias()
-        self.compiler = self.query.get_compiler(using)
-
-    def statement(self, returning: Sequence[str], *, drawn: bool) -> _Statement:
-        options = self.upsert.model._meta
-        fields = [field for field in options.concrete_fields if not (field.primary_key and drawn)]
-        columns = ", ".join(self._quoted(str(field.column)) for field in fields)
-        tail, params = self._tail()
-        if returning:
-            tail += f" RETURNING {', '.join(self._quoted(self._field(name).column) for name in returning)}"
-        head = f"INSERT INTO {self._quoted(options.db_table)} ({columns})"
-        return _Statement(fields, head, tail, params, self._reader(returning))
-
-    def _reader(self, returning: Sequence[str]) -> Callable[[Iterable[Any]], Iterable[Any]]:
-        columns = [self._field(name).get_col(self.upsert.model._meta.db_table) for name in returning]
-        converters = self.compiler.get_converters(columns)
-        return functools.partial(self.compiler.apply_converters, converters=converters)
-
-    def _tail(self) -> tuple[str, list[Any]]:
-        assignments = list(self._assignments())
-        listed = ", ".join(sql for sql, _ in assignments)
-        params = [param for _, more in assignments for param in more]
-        if not self.features.guarded_upsert:
-            alias = "" if is_mariadb(self.connection) else "AS new "
-            return f"{alias}ON DUPLICATE KEY UPDATE {listed}", params
-        target = ", ".join(self._quoted(self._field(name).column) for name in self.upsert.key)
-        tail = f"ON CONFLICT ({target}) DO UPDATE SET {listed}"
-        if self.upsert.guard is None:
-            return tail, params
-        where, where_params = self._compiled(self.upsert.guard)
-        return f"{tail} WHERE {where}", [*params, *where_params]
-
-    def _assignments(self) -> Iterator[tuple[str, Sequence[Any]]]:
-        expressions = self.upsert.assign
-        if not self.features.guarded_upsert and self.upsert.guard is not None:
-            expressions = {
-                name: Case(When(self.upsert.guard, then=expression), default=F(name))
-                for name, expression in expressions.items()
-            }
-        names = expressions if self.features.simultaneous_assignment else self._readers_first(expressions)
-        for name in names:
-            sql, params = self._compiled(expressions[name])
-            yield f"{self._quoted(self._field(name).column)} = {sql}", params
-
-    def _readers_first(self, expressions: Mapping[str, Any]) -> list[str]:
-        """An order in which no expression reads a column that was already assigned."""
-        after = {
-            name: {
-                reader
-                for reader, expression in expressions.items()
-                if name not in self.upsert.stable
-                and reader != name
-                and self._field(name).column in self._columns_read(expression)
-            }
-            for name in expressions
-        }
-        try:
-            return list(graphlib.TopologicalSorter(after).static_order())
-        except graphlib.CycleError as error:
-            raise EntangledAssignments(columns=", ".join(dict.fromkeys(error.args[1]))) from error
-
-    def _columns_read(self, expression: Any) -> set[str | None]:
-        resolved = expression.resolve_expression(self.query, allow_joins=False, for_save=True)
-        return {node.target.column for node in _nodes(resolved) if isinstance(node, Col)}
-
-    def _compiled(self, expression: Any) -> tuple[str, Sequence[Any]]:
-        resolved = expression.resolve_expression(self.query, allow_joins=False, for_save=True)
-        sql, params = self.compiler.compile(resolved)
-        return sql, params
-
-    def _field(self, name: str) -> Any:
-        return self.upsert.model._meta.get_field(name)
-
-    def _quoted(self, name: str) -> str:
-        return str(self.connection.ops.quote_name(name))
+def _statement(rules: Rules, using: str, returning: Sequence[str], *, drawn: bool) -> _Statement:
+    merging = Merging(rules, using)
+    fields = [field for field in rules.model._meta.concrete_fields if not (field.primary_key and drawn)]
+    columns = ", ".join(merging.column(field.name) for field in fields)
+    tail, params = merging.on_conflict()
+    tail = f"{merging.row_alias} {tail}"
+    if returning:
+        tail += f" RETURNING {', '.join(map(merging.column, returning))}"
+    head = f"INSERT INTO {merging.table()} ({columns})"
+    return _Statement(fields, head, tail, params, _reader(merging, returning))
 
 
-def _nodes(expression: Any) -> Iterator[Any]:
-    yield expression
-    for child in expression.get_source_expressions():
-        if child is not None:
-            yield from _nodes(child)
+def _reader(merging: Merging, returning: Sequence[str]) -> Callable[[Iterable[Any]], Iterable[Any]]:
+    columns = [merging.field(name).get_col(merging.rules.model._meta.db_table) for name in returning]
+    converters = merging.compiler.get_converters(columns)
+    return functools.partial(merging.compiler.apply_converters, converters=converters)

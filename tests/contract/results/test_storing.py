@@ -125,7 +125,8 @@ def test_the_sql_guard_is_the_rule(database, subtests):
         )
         gate = rule.gate(after, redelivered=redelivered)
         new = {"task_id": task_id, "status": after, "result": "new", "content_type": "y"}
-        store.save({**new, "date_started": now if after == states.STARTED else None}, gate)
+        times = {"date_created": now, "date_started": now if after == states.STARTED else None}
+        store.save({**new, "content_encoding": "", **times, "date_done": now}, gate, known=number % 2 == 0)
         passes = rule.gives_way(before, gate, started=started is not None)
         expected = (after, "new", "y") if passes else (before, "old", "x")
         kept = TaskResult.objects.values_list("status", "result", "content_type").get(task_id=task_id)
