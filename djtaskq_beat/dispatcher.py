@@ -41,9 +41,8 @@ class Dispatcher:
         self.using = using
         self.publisher = publisher
         self._claimer = Claimer(using, name, dt.timedelta(seconds=conf().BEAT_GRACE_SECONDS))
-        self._unsettled: Outcome | None = None
+        self._unsettled: list[Outcome] = []
         self._uncounted: Counter[int] = Counter()
-        self._lease_ends = math.inf
         self._clock = (dt.datetime.now(dt.UTC), time.monotonic())
         self._due_at = math.inf
         self._peeked_at = -math.inf
@@ -65,7 +64,8 @@ class Dispatcher:
         Two statements where nothing is due. Raises database errors; whatever was claimed before is safe.
         """
         clock = time.monotonic()
-        self._settle()
+        if self._due_at > clock:
+            self._settle()
         self._chores.do_one(idle=False)
         if clock < self._due_at or clock - self._peeked_at > _PEEK_SECONDS:
             forsaken = self._peek(clock)
@@ -74,9 +74,11 @@ class Dispatcher:
         if self._due_at <= clock:
             # Slots stay unclaimed while the broker is away: once it is back, the catch-up policy decides.
             if not self.publisher.reachable():
+                self._settle()
                 self._say_set_aside(claim_due(self._claimer, changed_alone=True))
                 return _AWAY_SECONDS
             return 0 if self._claim(clock) else _LOCKED_SECONDS
+        self._settle()
         if self._chores.do_one(idle=True):
             return 0
         return max(self._due_at - time.monotonic(), 0)
@@ -106,7 +108,7 @@ class Dispatcher:
         self.heartbeat.claimed += len(batch.runs)
         self._set_clock(batch.now)
         self._say_set_aside(batch)
-        self._dispatch(batch.runs, clock)
+        self._dispatch(batch.runs, clock, more=batch.full)
         if batch.full:
             self._due_at = clock
         return batch.moved
@@ -122,17 +124,23 @@ class Dispatcher:
         refuse(self.using, taken.refusals)
         self._dispatch(taken.runs, clock)
 
-    def _dispatch(self, runs: Sequence[Run], since: float) -> None:
-        """Publish and stamp runs that were claimed after `since`, of the monotonic clock."""
-        if not runs:
-            return
-        self._unsettled = outcome_of(runs)
-        self._lease_ends = since + self._claimer.grace.total_seconds() * _LEASE
+    def _dispatch(self, runs: Sequence[Run], since: float, *, more: bool = False) -> None:
+        """Publish and stamp runs that were claimed after `since`, of the monotonic clock.
+
+        Where there are `more`, the broker may take its time with these until the next ones are claimed.
+        """
+        before, outcome = list(self._unsettled), outcome_of(runs)
+        outcome.until = since + self._claimer.grace.total_seconds() * _LEASE
+        if runs:
+            self._unsettled.append(outcome)
+        for earlier in before:
+            self._settle_one(earlier)
         self._stop_replaced(runs)
         try:
-            self.publisher.publish(self._unsettled, self._now(), until=self._lease_ends)
+            self.publisher.publish(outcome, self._now(), wait=not more)
         finally:  # on a signal, too: what went out is not to go out again
-            self._settle()
+            if not outcome.under_way:
+                self._settle()
 
     def _stop_replaced(self, runs: Sequence[Run]) -> None:
         """Stop what these take the place of: runs not yet published are given up, the others revoked."""
@@ -147,12 +155,17 @@ class Dispatcher:
         self.publisher.revoke(task_ids(stopped))
 
     def _settle(self) -> None:
-        """Record what became of the last batch; once more if the database was away when it was to be."""
-        outcome = self._unsettled or Outcome(waiting=[])
-        if self._unsettled is None and not self._uncounted:
-            return
+        """Record what became of the last batches; once more if the database was away when it was to be."""
+        if self._uncounted and not self._unsettled:
+            self._unsettled.append(outcome_of(()))
+        for outcome in list(self._unsettled):
+            self._settle_one(outcome)
+
+    def _settle_one(self, outcome: Outcome) -> None:
+        if outcome.under_way:
+            self.publisher.publish(outcome, self._now())
         left: Mapping[int, int] = {}
-        ours, self._lease_ends = time.monotonic() <= self._lease_ends, -math.inf
+        ours, outcome.until = time.monotonic() <= outcome.until, -math.inf
         # In one transaction: a beat that is killed has stamped and counted a run, or neither.
         with writing(self.using):
             published: Sequence[Run] = outcome.published
@@ -166,7 +179,8 @@ class Dispatcher:
             put_off(self.using, outcome.unsendable, seconds=_UNSENDABLE_SECONDS)
             if counts:
                 left = mirror(self.using, counts, self._now())
-        self._unsettled, self._uncounted = None, Counter(left)
+        self._unsettled.remove(outcome)
+        self._uncounted = Counter(left)
         self.heartbeat.published += len(outcome.published)
 
     def _set_clock(self, now: dt.datetime | None) -> None:

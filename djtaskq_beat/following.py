@@ -66,7 +66,7 @@ def _record(runs: Sequence[TaskRun], outcomes: Mapping[str, Outcome], using: str
     """Write how the runs ended, unless somebody else has, or has deleted them."""
     with writing(using):
         rows = TaskRun.objects.using(using).filter(pk__in=[run.pk for run in runs], outcome="")
-        # Waits for a row that is held: one that was passed over would be asked about again, and seconds later.
+        # Waits for a row that is held: one that was passed over would be asked about seconds later.
         open_still = set(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
         ended = [run for run in runs if run.pk in open_still]
         for run in ended:

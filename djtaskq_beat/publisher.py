@@ -28,14 +28,25 @@ OperationalError = exceptions.OperationalError
 _BatchError: type[BaseException] = getattr(exceptions, "BatchPublishError", OperationalError)
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False)
 class Outcome:
-    """Where the runs of a batch stand; true at any moment, since a signal may end the work at any moment."""
+    """Where the runs of a batch stand; true at any moment, since a signal may end the work at any moment.
+
+    After `until`, of the monotonic clock, nothing more is sent: another beat may have taken it over.
+    `under_way` was sent through `window`, and the broker has not said yet that it has it. The runs that wait
+    go out one by one until no more than `crowd` are left, if a window of them broke; `broke` is how often in
+    a row one did.
+    """
 
     waiting: list[Run]
+    until: float = math.inf
+    under_way: list[Run] = dataclasses.field(default_factory=list)
     published: list[Run] = dataclasses.field(default_factory=list)
     unsendable: list[Run] = dataclasses.field(default_factory=list)
     refused: list[Refusal] = dataclasses.field(default_factory=list)
+    window: Window | None = None
+    crowd: float = math.inf
+    broke: int = 0
 
 
 class Publisher:
@@ -69,26 +80,23 @@ class Publisher:
         self._away, self._pause = False, 0.0
         return True
 
-    def publish(self, outcome: Outcome, now: dt.datetime, *, until: float = math.inf) -> None:
+    def publish(self, outcome: Outcome, now: dt.datetime, *, wait: bool = True) -> None:
         """Send what waits, in order, until it is all sent, the broker is lost or the time is spent.
 
-        `now` is the database's time: what has expired, and when, is not left to this host's clock. Nothing
-        more is sent after `until`, of the monotonic clock: another beat may have taken it over.
+        `now` is the database's time: what has expired, and when, is not left to this host's clock. Without
+        `wait` the last window may be left under way; to publish the same outcome again waits for it.
 
         A run that only its own message prevents is refused, one that the broker chokes on is left for
         later; their neighbours go out.
         """
-        deadline = min(time.monotonic() + self._seconds, until)
-        one_by_one = 0
-        while outcome.waiting and time.monotonic() < deadline and self.reachable():
-            runs = outcome.waiting[: 1 if one_by_one else self._window.size]
-            one_by_one = max(one_by_one - 1, 0)
-            if self._sent(runs, outcome, now):
-                del outcome.waiting[: len(runs)]
-            elif len(runs) > 1:
-                one_by_one = len(runs)
-            elif self.reachable():
-                outcome.unsendable.append(outcome.waiting.pop(0))
+        deadline = min(time.monotonic() + self._seconds, outcome.until)
+        while outcome.under_way or outcome.waiting:
+            if outcome.under_way and (wait or outcome.waiting or not self._window.answers_later):
+                self._confirm(outcome)
+            elif outcome.under_way or time.monotonic() >= deadline or not self.reachable():
+                return
+            else:
+                self._send_window(outcome, now)
 
     def revoke(self, task_ids: Sequence[str]) -> None:
         """Have workers stop these tasks, or not begin them; where the broker is away, they go on."""
@@ -118,31 +126,55 @@ class Publisher:
 
     def close(self) -> None:
         connection, self._connection, self._producer = self._connection, None, None
+        self._window = OneByOne()
         if connection is not None:
             ignore_errors(connection, connection.release)
 
-    def _sent(self, runs: Sequence[Run], outcome: Outcome, now: dt.datetime) -> bool:
-        """Whether the runs are done with; a connection that broke while idle is made anew once."""
-        for _ in range(2):
-            if not self.reachable():
-                return False
-            published: list[Run] = []
-            refused: list[Refusal] = []
-            try:
-                with self._window.open():
-                    for run in runs:
-                        refusal = self._refused(run, now)
-                        if refusal is None:
-                            published.append(run)
-                        else:
-                            refused.append(refusal)
-            except self._connection_errors() as error:
-                self._fail(error, pause=False)
-                continue
-            outcome.published += published
-            outcome.refused += refused
-            return True
-        return False
+    def _send_window(self, outcome: Outcome, now: dt.datetime) -> None:
+        alone = len(outcome.waiting) > outcome.crowd
+        runs = outcome.waiting[: 1 if alone else self._window.size]
+        sent: list[Run] = []
+        refused: list[Refusal] = []
+        try:
+            with self._window.open():
+                for run in runs:
+                    refusal = self._refused(run, now)
+                    if refusal is None:
+                        sent.append(run)
+                    else:
+                        refused.append(refusal)
+        except self._connection_errors() as error:
+            self._broke(outcome, len(runs), error)
+            return
+        del outcome.waiting[: len(runs)]
+        outcome.refused += refused
+        outcome.under_way, outcome.window = sent, self._window
+
+    def _confirm(self, outcome: Outcome) -> None:
+        """Wait for the broker's word on what is under way; without it, that waits to be sent again."""
+        runs, outcome.under_way = outcome.under_way, []
+        try:
+            if outcome.window is not self._window:
+                raise OperationalError("the connection was lost before the broker had answered")
+            self._window.confirm()
+        except self._connection_errors() as error:
+            outcome.waiting[:0] = runs
+            self._broke(outcome, len(runs), error)
+        else:
+            outcome.published += runs
+            outcome.broke = 0
+
+    def _broke(self, outcome: Outcome, count: int, error: BaseException) -> None:
+        """The first time it may be a connection that broke while idle; then it is one run, or the broker."""
+        self._fail(error, pause=False)
+        outcome.broke += 1
+        if outcome.broke == 1:
+            return
+        outcome.broke = 0
+        if count > 1:
+            outcome.crowd = len(outcome.waiting) - count
+        elif self.reachable():
+            outcome.unsendable.append(outcome.waiting.pop(0))
 
     def _refused(self, run: Run, now: dt.datetime) -> Refusal | None:
         """Send one run; why not, where only its own message prevents it. Raises connection errors."""
@@ -200,8 +232,8 @@ class Publisher:
             OperationalError,
             _BatchError,
             OSError,
-            *self._connection.connection_errors,
-            *self._connection.channel_errors,
+            *getattr(self._connection, "connection_errors", ()),
+            *getattr(self._connection, "channel_errors", ()),
         )
 
     def _fail(self, error: BaseException, *, pause: bool = True) -> None:

@@ -18,11 +18,12 @@ class StoppedPublisher(Publisher):
         super().__init__(app)
         self._sends, self._meanwhile = sends, meanwhile
 
-    def publish(self, outcome, at, *, until):
+    def publish(self, outcome, at, *, wait=True):
         if self._sends:
-            super().publish(outcome, at, until=until)
+            super().publish(outcome, at, wait=wait)
         self._meanwhile()
-        super().publish(outcome, at, until=time.monotonic() - 1)
+        outcome.until = time.monotonic() - 1
+        super().publish(outcome, at, wait=wait)
 
 
 @pytest.fixture
@@ -31,7 +32,6 @@ def stopped(app, database):
 
     def make(*, sends):
         def meanwhile():
-            beat._lease_ends = time.monotonic() - 1
             TaskRun.objects.update(retry_at=now(database))
             settle(make_dispatcher(app, database, "test:other"))
 
@@ -73,7 +73,7 @@ def test_what_another_beat_is_about_to_send_is_left_to_it(app, database, dispatc
     beat = make_dispatcher(app, database, "test:stopped")
     taken_over = []
 
-    def publish(outcome, at, *, until):
+    def publish(outcome, at, *, wait):
         TaskRun.objects.update(retry_at=at.replace(year=at.year + 1))
         taken_over.append(TaskRun.objects.get().retry_at)
 
@@ -90,10 +90,10 @@ def test_what_another_beat_is_just_sending_is_stamped_and_counted_by_that_one(
     make_due()
     beat = make_dispatcher(app, database, "test:stopped")
 
-    def publish(outcome, at, *, until):
+    def publish(outcome, at, *, wait):
         outcome.published, outcome.waiting = outcome.waiting, []
         TaskRun.objects.update(retry_at=at.replace(year=at.year + 1))
-        beat._lease_ends = time.monotonic() - 1
+        outcome.until = time.monotonic() - 1
 
     beat.publisher.publish = publish
     settle(beat)

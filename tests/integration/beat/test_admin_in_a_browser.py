@@ -1,9 +1,11 @@
 """The periodic task's form and buttons as a person uses them, under a strict Content-Security-Policy."""
 
+import contextlib
 import socket
 from contextlib import closing
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 
 from tests.waiting import eventually
@@ -40,23 +42,28 @@ def says(browser, field, text):
     """Wait until the line under this field says so; "" for nothing at all."""
 
     def said():
-        lines = browser.driver.find_elements(By.CSS_SELECTOR, f"#djtaskq-typed-{field}")
-        shown = lines[0].text if lines else ""
+        # In one go: the page may replace the line between finding and reading it.
+        shown = browser.driver.execute_script(
+            "return (document.getElementById(arguments[0]) || {innerText: ''}).innerText",
+            f"djtaskq-typed-{field}",
+        )
         return text in shown if text else shown == ""
 
     eventually(said, message=lambda: f"{text!r} under {field}, in:\n{browser.text()[:3000]}")
 
 
 def choose(browser, field, text):
+    def chosen():
+        # The list is drawn anew when its answer comes.
+        with contextlib.suppress(StaleElementReferenceException):
+            for option in browser.driver.find_elements(By.CSS_SELECTOR, ".select2-results__option"):
+                if option.text == text:
+                    option.click()
+                    return True
+        return False
+
     browser.click(f".field-{field} .select2-selection")
-    options = eventually(
-        lambda: [
-            option
-            for option in browser.driver.find_elements(By.CSS_SELECTOR, ".select2-results__option")
-            if option.text == text
-        ]
-    )
-    options[0].click()
+    eventually(chosen)
 
 
 def save(browser):
