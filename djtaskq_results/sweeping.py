@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db import IntegrityError, models, router
+from django.db import IntegrityError, models
 from django.db.models import Q
 
+from djtaskq.db.among import Among
 from djtaskq.db.claims import claim, writing
-from djtaskq.db.features import batch_size, features
+from djtaskq.db.features import features
 from djtaskq_results.database import writing_to
 from djtaskq_results.pace import Pace
 from djtaskq_results.spans import Span
@@ -51,9 +52,7 @@ class Eraser:
     def __init__(self, model: type[models.Model], before: dt.datetime) -> None:
         self._model = model
         self._before = before
-        # One parameter less than a statement takes: it has one besides the keys.
-        self._most = max(1, batch_size(router.db_for_write(model), 1, MOST) - 1)
-        self._pace = Pace(self._most)
+        self._pace = Pace(MOST)
         self._missed: list[Any] = []
         self.deleted = 0
         # Rows that somebody refers to in a way that forbids their deletion.
@@ -107,7 +106,7 @@ class Eraser:
             gone = [row[0] for row in taken]
             if gone:
                 self.beside(taken, using)
-                self._model._base_manager.using(using).filter(pk__in=gone).delete()
+                self._model._base_manager.using(using).filter(Among("pk", gone)).delete()
         seconds = time.perf_counter() - began
         self._pace.took(len(keys), seconds)
         if features(using).single_writer:
@@ -116,11 +115,11 @@ class Eraser:
         return gone
 
     def _rows(self, keys: Sequence[Any], using: str) -> models.QuerySet[Any]:
-        return self._model._base_manager.using(using).filter(pk__in=keys, date_done__lt=self._before)
+        return self._model._base_manager.using(using).filter(Among("pk", keys), date_done__lt=self._before)
 
     def _any_left(self, using: str) -> bool:
-        batches = range(0, len(self._missed), self._most)
-        return any(self._rows(self._missed[start : start + self._most], using).exists() for start in batches)
+        starts = range(0, len(self._missed), LOOK)
+        return any(self._rows(self._missed[start : start + LOOK], using).exists() for start in starts)
 
 
 def page(rows: models.QuerySet[Any], span: Span, last: Row | None) -> models.QuerySet[Any, Row]:
@@ -143,13 +142,7 @@ def _page(model: type[models.Model], span: Span, last: Row | None) -> list[Row]:
 
 def _with_columns(model: type[models.Model], found: list[Row], columns: Sequence[str]) -> list[Row]:
     def work(using: str) -> list[Row]:
-        size = batch_size(using, 1, LOOK)
-        rows = model._base_manager.using(using).values_list("pk", "date_done", *columns)
-        keys = [row[0] for row in found]
-        return [
-            row
-            for start in range(0, len(keys), size)
-            for row in rows.filter(pk__in=keys[start : start + size])
-        ]
+        rows = model._base_manager.using(using).filter(Among("pk", (row[0] for row in found)))
+        return list(rows.values_list("pk", "date_done", *columns))
 
     return writing_to(model, work)

@@ -189,6 +189,14 @@ class TestWhatIsKept:
         assert RetentionMark.objects.count() == 1
 
 
+def analyze(database):
+    words = "ANALYZE TABLE" if connections[database].vendor == "mysql" else "ANALYZE"
+    with connections[database].cursor() as cursor:
+        cursor.execute(f"{words} django_celery_results_taskresult")
+        if cursor.description:
+            cursor.fetchall()
+
+
 @pytest.fixture
 def holding(database):
     """Return a function that has another connection hold a row until the test is over."""
@@ -218,12 +226,15 @@ def holding(database):
 
 class TestOthers:
     def test_rows_that_somebody_holds_are_passed_over_and_are_the_next_round_s(
-        self, make_results, expire, holding, small
+        self, make_results, expire, holding, small, database
     ):
         keys = make_results(10)
+        # A statement that reads the whole table would wait for that row.
+        young = make_results(2_000, age=dt.timedelta(hours=1))
+        analyze(database)
         holding(keys[3])
         expire()
-        assert left() == [keys[3]]
+        assert left() == [keys[3], *young]
         assert not RetentionMark.objects.exists()
 
     def test_several_at_once_are_harmless(self, make_results, settings, database, small):
@@ -342,13 +353,7 @@ class TestPlan:
     def test_a_page_comes_from_the_index_of_times(self, make_results, database, monkeypatch):
         monkeypatch.setattr(sweeping, "LOOK", 100)
         keys = make_results(3_000)
-        with connections[database].cursor() as cursor:
-            table = "django_celery_results_taskresult"
-            cursor.execute(
-                f"ANALYZE TABLE {table}" if connections[database].vendor == "mysql" else f"ANALYZE {table}"
-            )
-            if cursor.description:
-                cursor.fetchall()
+        analyze(database)
         times = dict(TaskResult.objects.values_list("pk", "date_done"))
         last = (keys[1_500], times[keys[1_500]])
         rows = TaskResult._base_manager.using(database)
