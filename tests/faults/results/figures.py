@@ -21,6 +21,7 @@ class Figures:
         "sessions ended",
         "children killed",
         "broker connections ended",
+        "workers started again",
         "lost by the broker",
         "run again",
         "settled",
@@ -34,6 +35,7 @@ class Figures:
     sessions: int
     children: int
     clients: int
+    restarted: int
     lost: int
     repeats: int
     settled: float
@@ -48,6 +50,7 @@ class Figures:
             self.sessions,
             self.children,
             self.clients,
+            self.restarted,
             self.lost,
             self.repeats,
             f"{self.settled:.1f}",

@@ -38,7 +38,7 @@ class Storm:
         self.ledger = Ledger(ledger)
         self.sender = Sender()
         self.workers = []
-        self.counts = {"crashes": 0, "sessions": 0, "children": 0, "clients": 0, "lost": 0}
+        self.counts = {"crashes": 0, "sessions": 0, "children": 0, "clients": 0, "lost": 0, "restarted": 0}
         self._redis = Redis.from_url(broker)
         self._rounds, self._length, self._record = rounds, length, record
         self._processes = processes
@@ -48,23 +48,27 @@ class Storm:
         }
         connect(broker)
 
-    def start(self, count, *arguments, **environment):
+    def start(self, count, *arguments):
         """Start workers, and wait until they take tasks; returns them."""
-        started = [
-            self._processes.celery(
-                APP,
-                "worker",
-                "--loglevel=INFO",
-                f"--hostname=worker{len(self.workers) + number}@%h",
-                *(arguments or ("--concurrency=2",)),
-                environment=self._environment | environment,
-            )
-            for number in range(count)
-        ]
-        for worker in started:
+        self._arguments = arguments or ("--concurrency=2",)
+        self.workers = [self._start(number) for number in range(count)]
+        for worker in self.workers:
             worker.wait_for(" ready.", timeout=60)
-        self.workers += started
-        return started
+        return self.workers
+
+    def _start(self, number):
+        arguments = ("worker", "--loglevel=INFO", f"--hostname=worker{number}@%h", *self._arguments)
+        return self._processes.celery(APP, *arguments, environment=self._environment)
+
+    def _supervise(self):
+        """Start those again that ended, as a supervisor does.
+
+        A loss of the broker and of a child together may end a worker with “file descriptor is None”.
+        """
+        for number, worker in enumerate(self.workers):
+            if not worker.running:
+                self.counts["restarted"] += 1
+                self.workers[number] = self._start(number)
 
     # The weather.
 
@@ -74,6 +78,7 @@ class Storm:
             sending = pool.submit(self._send)
             for fault in itertools.cycle(faults):
                 time.sleep(every)  # a storm lasts: nothing is waited for
+                self._supervise()
                 self._terminate()
                 if sending.done():
                     break
@@ -94,6 +99,7 @@ class Storm:
 
     def kill_a_child(self):
         """SIGKILL to one process of a worker's pool."""
+        self._supervise()
         worker = random.choice(self.workers)
         children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
         if children:
@@ -110,6 +116,7 @@ class Storm:
         eventually(self._all_ended, timeout=PATIENCE, interval=0.2, message=self._said)
         settled = time.monotonic() - began
         for worker in self.workers:
+            worker.wait_for(" ready.", timeout=60)
             worker.signal(signal.SIGTERM)
         assert [worker.wait(60) for worker in self.workers] == [0] * len(self.workers)
         entries = self.ledger.entries()
@@ -136,6 +143,7 @@ class Storm:
         )
 
     def _all_ended(self):
+        self._supervise()
         # As beat does each night: it finishes the chords whose finisher died.
         tasks.app.backend.cleanup()
         missing = self.sender.expected.keys() - {row.task_id for row in self._rows()}
