@@ -2,7 +2,6 @@
 
 import datetime as dt
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,10 +13,12 @@ from django_celery_results.models import TaskResult
 
 from djtaskq.outcomes import Link, Outcome, links_when_read
 from djtaskq_results.joining import leaves
+from djtaskq_results.plain import JSON
+from djtaskq_results.plain import value as value  # noqa: PLC0414  part of what this module offers
+from djtaskq_results.querysets import results as results  # noqa: PLC0414  the verbs, for people's scripts
 
 # What a list shows: never the columns that can be of any size.
 LISTED = ("task_id", "task_name", "periodic_task_name", "status", "worker", "date_started", "date_done")
-JSON = "application/json"
 
 _FAILED = Q(status__in=sorted(EXCEPTION_STATES))
 
@@ -37,16 +38,6 @@ def runtime(row: Any) -> float | None:
         return None
     span: dt.timedelta = row.date_done - row.date_started
     return max(0.0, span.total_seconds())
-
-
-def value(text: str | None, content_type: str) -> Any:
-    """A stored text decoded if it is JSON, as it stands otherwise: a web page never unpickles."""
-    if text is None or content_type != JSON:
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def error(text: str | None, content_type: str) -> str:
