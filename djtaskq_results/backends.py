@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from djtaskq.db import aside, retry
 from djtaskq_results import retention, rows, store
+from djtaskq_results.announcing import announce
 from djtaskq_results.chording import ChordBackend
 from djtaskq_results.collecting import CollectingBackend
 from djtaskq_results.decoding import Meta
@@ -48,7 +49,8 @@ class DatabaseBackend(CollectingBackend, ChordBackend):
             extended=bool(self.app.conf.find_value_for_key("extended", "result")),
             pack=self.pack,
         )
-        store.save(row, gate(row["status"], redelivered=rows.redelivered(request)))
+        if store.save(row, gate(row["status"], redelivered=rows.redelivered(request))):
+            announce(row["task_id"])
         if state in self.READY_STATES:
             self._last_ready = row["task_id"]
         return result

@@ -9,6 +9,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django_celery_results.models import GroupResult, TaskResult
 
+from djtaskq.conf import conf
+from djtaskq.db.announcing import IsAwaited
 from djtaskq.db.features import batch_size
 from djtaskq.db.single import SingleUpsert
 from djtaskq.db.upsert import Incoming, Upsert
@@ -44,13 +46,13 @@ _ENDED = Q(status__in=sorted(READY_STATES - {SUCCESS}))
 _READY = Q(status__in=sorted(READY_STATES))
 
 
-def save(row: Row, gate: Gate, *, known: bool = False) -> None:
+def save(row: Row, gate: Gate, *, known: bool = False) -> bool:
     """Write a task's state (`rows.task_row`), unless `gate` keeps the one that is there.
 
-    `known`: the task has most likely a row already.
+    `known`: the task has most likely a row already. True if somebody waits for what was written.
     """
-    upsert = _through(gate)
-    writing_to(TaskResult, lambda using: upsert.write(row, using=using, known=known))
+    upsert = _through(gate, asking=row["status"] in READY_STATES and conf().RESULTS_PUSH)
+    return writing_to(TaskResult, lambda using: upsert.write(row, using=using, known=known))
 
 
 def load(task_id: object, *, seconds: float | None = None) -> Columns | None:
@@ -122,7 +124,7 @@ def _batches(task_ids: Collection[str], using: str) -> Iterator[list[str]]:
 
 
 @functools.cache
-def _through(gate: Gate) -> SingleUpsert:
+def _through(gate: Gate, *, asking: bool) -> SingleUpsert:
     upsert = Upsert(
         TaskResult,
         key=["task_id"],
@@ -132,7 +134,7 @@ def _through(gate: Gate) -> SingleUpsert:
         # answer is the same before and after.
         stable=["date_started"],
     )
-    return SingleUpsert(upsert)
+    return SingleUpsert(upsert, asking=IsAwaited("task_id") if asking else None)
 
 
 def _guard(gate: Gate) -> Q:

@@ -109,7 +109,7 @@ class Merging:
         tail = f"ON CONFLICT ({target}) DO UPDATE SET {listed}"
         if self.rules.guard is None:
             return tail, params
-        where, where_params = self._compiled(self.rules.guard)
+        where, where_params = self.compiled(self.rules.guard)
         return f"{tail} WHERE {where}", [*params, *where_params]
 
     @property
@@ -140,7 +140,7 @@ class Merging:
             }
         names = expressions if self.features.simultaneous_assignment else self._readers_first(expressions)
         for name in names:
-            sql, params = self._compiled(expressions[name])
+            sql, params = self.compiled(expressions[name])
             yield f"{self.column(name)} = {sql}", params
 
     def _readers_first(self, expressions: Mapping[str, Any]) -> list[str]:
@@ -164,7 +164,8 @@ class Merging:
         resolved = expression.resolve_expression(self.query, allow_joins=False, for_save=True)
         return {node.target.column for node in _nodes(resolved) if isinstance(node, Col)}
 
-    def _compiled(self, expression: Any) -> tuple[str, Sequence[Any]]:
+    def compiled(self, expression: Any) -> tuple[str, Sequence[Any]]:
+        """An expression over a stored row, as SQL and parameters."""
         resolved = expression.resolve_expression(self.query, allow_joins=False, for_save=True)
         sql, params = self.compiler.compile(resolved)
         return sql, params

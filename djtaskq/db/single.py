@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Expression
 
 from djtaskq.db.merging import Merging, Rules, Slot, Slots
 from djtaskq.db.prepared import Statement
@@ -28,20 +29,33 @@ class SingleUpsert:
 
     `beside` is written together with it, and only if the row was written: what a companion table holds. Where
     that takes a statement of its own, the row is known again by the columns that `witness` names.
+
+    `asking` is a condition that the database finds out about by the way, once the row was written, where it
+    can: `write` tells whether it holds.
     """
 
-    def __init__(self, upsert: Upsert, *, beside: Upsert | None = None, witness: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        upsert: Upsert,
+        *,
+        beside: Upsert | None = None,
+        witness: Sequence[str] = (),
+        asking: Expression | None = None,
+    ) -> None:
         self.rules = upsert.rules
         self.beside = beside.rules if beside else None
         self.witness = (*self.rules.key, *witness)
+        self.asking = asking
         # By all that a statement depends on: the database, and the columns that are named.
         self._plans: dict[tuple[Any, ...], _Plan] = {}
 
-    def write(self, row: Row, *, using: str, beside: Row | None = None, known: bool = False) -> None:
+    def write(self, row: Row, *, using: str, beside: Row | None = None, known: bool = False) -> bool:
         """Write `row`, and the companion's row `beside`: values by field name, every required one among them.
 
         `known` says that the row is thought to be there. Where the database cannot look for it on the way, an
         UPDATE then goes first; to be wrong costs a statement, or a key.
+
+        True if the row was written and what the upsert is `asking` holds.
         """
         names = (using, tuple(row), tuple(beside) if beside is not None else None)
         plan = self._plans.get(names)
@@ -50,12 +64,12 @@ class SingleUpsert:
         connection = connections[using]
         values = plan.values(row, beside, connection)
         try:
-            plan.write(values, connection, known=known)
+            return plan.write(values, connection, known=known)
         except IntegrityError:
             if connection.in_atomic_block:
                 raise
             # The row whose key was to be used again went, and came back from elsewhere, in the meantime.
-            plan.write(values, connection, known=known)
+            return plan.write(values, connection, known=known)
 
     def _plan(self, using: str, names: Sequence[str], beside: Sequence[str] | None) -> "_Plan":
         connection = connections[using]
@@ -63,28 +77,37 @@ class SingleUpsert:
         fields = [_field(self.rules, name) for name in names]
         rules = _naming(self.rules, names)
         insert, after = _insert(rules, using, slots), None
+        can_ask = connection.vendor == "postgresql" and self.asking is not None
+        asked = Merging(rules, using).compiled(self.asking)[0] if can_ask else None
+        together = []
         if beside is not None and self.beside is not None:
             more = {name: Slot(number) for number, name in enumerate(beside, start=len(names))}
             fields += [_field(self.beside, name) for name in beside]
             companion = _naming(self.beside, beside)
             if connection.vendor == "postgresql":
-                insert = _together(insert, _insert_from(companion, using, more, Statement("written", ())))
+                together.append(_insert_from(companion, using, more, Statement("written", ())))
             else:
                 written = _rows_with(rules, using, {name: slots[name] for name in self.witness})
                 after = _insert_from(companion, using, more, written)
+        if together or asked:
+            insert = _together(insert, *together, asked=asked)
         update = _update(rules, using, slots) if connection.vendor == "mysql" else None
-        return _Plan(tuple(fields), tuple(map(_is_text, fields)), insert, update, after)
+        return _Plan(tuple(fields), tuple(map(_is_text, fields)), insert, update, after, asked is not None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Plan:
-    """The statements, and the fields whose values fill their slots; `texts` are those of text."""
+    """The statements, and the fields whose values fill their slots; `texts` are those of text.
+
+    `asks` if the INSERT counts the rows of which the upsert's question holds, and not all that it wrote.
+    """
 
     fields: Sequence[Any]
     texts: Sequence[bool]
     insert: Statement
     update: Statement | None
     after: Statement | None
+    asks: bool
 
     def values(self, row: Row, beside: Row | None, connection: BaseDatabaseWrapper) -> list[Any]:
         given = row.values() if beside is None else itertools.chain(row.values(), beside.values())
@@ -100,11 +123,13 @@ class _Plan:
             kind, same = field.__class__, value
         return prepared
 
-    def write(self, values: Sequence[Any], connection: BaseDatabaseWrapper, *, known: bool) -> None:
+    def write(self, values: Sequence[Any], connection: BaseDatabaseWrapper, *, known: bool) -> bool:
+        count = 0
         if not (known and self.update and self.update.execute(values, connection)):
-            self.insert.execute(values, connection)
+            count = self.insert.execute(values, connection)
         if self.after:
             self.after.execute(values, connection)
+        return self.asks and count > 0
 
 
 def _insert(rules: Rules, using: str, slots: Slots) -> Statement:
@@ -150,10 +175,13 @@ def _insert_from(rules: Rules, using: str, slots: Slots, rows: Statement) -> Sta
     return Statement(sql, (*slots.values(), *rows.params, *params))
 
 
-def _together(first: Statement, second: Statement) -> Statement:
-    """Both in one round trip and one transaction; the second one reads the rows that the first one wrote."""
-    sql = f"WITH written AS ({first.sql} RETURNING 1) {second.sql}"
-    return Statement(sql, (*first.params, *second.params))
+def _together(first: Statement, *others: Statement, asked: str | None) -> Statement:
+    """All in one round trip and one transaction; the others read the rows that the first one wrote."""
+    parts = [f"written AS ({first.sql} RETURNING {asked or 1} AS asked)"]
+    parts += [f"beside_{number} AS ({other.sql})" for number, other in enumerate(others)]
+    last = "SELECT FROM written WHERE asked" if asked else "SELECT FROM written"
+    params = [param for statement in (first, *others) for param in statement.params]
+    return Statement(f"WITH {', '.join(parts)} {last}", tuple(params))
 
 
 def _rows_with(rules: Rules, using: str, values: Slots) -> Statement:

@@ -195,7 +195,9 @@ def test_a_state_is_one_statement(backend, database, task_id):
     for state in (states.STARTED, "PROGRESS", states.RETRY, states.SUCCESS, states.STARTED):
         with CaptureQueriesContext(connections[database]) as queries:
             backend.store_result(task_id, None, state, request=protocol_2(task_id))
-        assert len(queries) == 1, queries.captured_queries
+        # What a connection asks once, and what it prepares when a statement is sent often, is beside it.
+        once = ("SELECT pg_get_serial_sequence", "PREPARE")
+        assert len([query for query in queries if not query["sql"].startswith(once)]) == 1, list(queries)
 
 
 def test_a_forgotten_task_is_pending_again(backend, database, task_id):
