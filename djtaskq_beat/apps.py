@@ -10,8 +10,10 @@ class DjtaskqBeatConfig(dependent.DependentConfig):
     needs = ("django_celery_beat",)
 
     def ready(self) -> None:
-        from djtaskq_beat import checks, migrating, signals
+        from djtaskq import timelines
+        from djtaskq_beat import checks, migrating, queries, signals
 
+        timelines.register("djtaskq_beat", queries.timeline, order=300)
         checks.register()
         migrating.register()
         migrating.connect()

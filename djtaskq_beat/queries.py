@@ -2,12 +2,16 @@
 
 import dataclasses
 import datetime as dt
+import uuid
 from collections.abc import Iterable, Iterator
 
 from django.db.models import OuterRef, Subquery
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
 from django_celery_beat.models import PeriodicTask
 
-from djtaskq.outcomes import Outcome, outcomes_of
+from djtaskq.outcomes import Link, Outcome, outcomes_of
+from djtaskq.timelines import Asked, Moment, Timeline
 from djtaskq_beat.models import TaskRun
 from djtaskq_beat.occurrences import Occurrences
 from djtaskq_beat.rows import row_of
@@ -82,3 +86,38 @@ def last_run_of_each(tasks: Iterable[PeriodicTask]) -> dict[int, PastRun]:
     keys = found.annotate(last_run=Subquery(latest)).values_list("last_run", flat=True)
     runs = TaskRun.objects.filter(pk__in=[key for key in keys if key is not None])
     return {past.record.periodic_task_id: past for past in with_outcomes(runs, links=False)}
+
+
+def timeline(asked: Asked) -> Timeline | None:
+    """What beat knows of a task that a schedule sent: when it was due, and the pages of both.
+
+    Read off the schedule's own runs, of which the history keeps so many.
+    """
+    task = PeriodicTask._default_manager.filter(name=asked.periodic_task).only("pk", "name").first()
+    if task is None:
+        return None
+    run = _run_of(task.pk, asked.task_id)
+    moments = [] if run is None else [("due", run.slot), ("published", run.published_at)]
+    pages = [(_("schedule"), "django_celery_beat_periodictask", task.pk)]
+    if run is not None:
+        pages.append((_("run"), "djtaskq_beat_taskrun", run.pk))
+    return Timeline(
+        moments=tuple(Moment(name=name, at=at) for name, at in moments if at is not None),
+        links=tuple(Link(label=label, url=url) for label, page, pk in pages if (url := _page_of(page, pk))),
+    )
+
+
+def _run_of(periodic_task: int, task_id: str) -> TaskRun | None:
+    try:
+        wanted = uuid.UUID(task_id)
+    except ValueError:
+        return None
+    return TaskRun.objects.filter(periodic_task=periodic_task, task_id=wanted).newest_first().first()
+
+
+def _page_of(model: str, pk: int) -> str:
+    """The URL of a row's admin page; empty in a process without the admin."""
+    try:
+        return reverse(f"admin:{model}_change", args=[pk])
+    except NoReverseMatch:
+        return ""

@@ -9,9 +9,10 @@ class DjtaskqMonitorConfig(dependent.DependentConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from djtaskq import outcomes
+        from djtaskq import outcomes, timelines
         from djtaskq_monitor import checks, queries
 
         # The result itself, where it is kept, knows better than the events about it.
         outcomes.register("djtaskq_monitor", queries.outcomes_of, order=200)
+        timelines.register("djtaskq_monitor", queries.moments_of, order=200)
         checks.register()

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from djtaskq.outcomes import Link, Outcome, links_when_read
+from djtaskq.timelines import Asked, Moment, Timeline
 from djtaskq_monitor.models import CameraState, TaskState, WorkerState
 
 # What a list shows: never the columns that can be of any size.
@@ -51,6 +52,14 @@ def timeline(task: TaskState) -> list[tuple[str, dt.datetime, float | None]]:
         (name, at, (at - last).total_seconds() if last else None)
         for (name, at), last in zip(reached, before, strict=False)
     ]
+
+
+def moments_of(asked: Asked) -> Timeline | None:
+    """The states that a task reached, by its events; one statement."""
+    task = TaskState.objects.filter(task_id=asked.task_id).only("task_id", *TIMELINE).first()
+    if task is None:
+        return None
+    return Timeline(moments=tuple(Moment(name=name, at=at) for name, at, _after in timeline(task)))
 
 
 def outcomes_of(task_ids: Sequence[str]) -> Mapping[str, Outcome]:

@@ -12,10 +12,11 @@ class DjtaskqResultsConfig(dependent.DependentConfig):
     def ready(self) -> None:
         from django.core.signals import request_finished
 
-        from djtaskq import outcomes
+        from djtaskq import outcomes, timelines
         from djtaskq.db import aside
         from djtaskq_results import checks, queries
 
         outcomes.register("djtaskq_results", queries.outcomes)
+        timelines.register("djtaskq_results", queries.moments_of)
         checks.register()
         request_finished.connect(aside.close_obsolete, dispatch_uid="djtaskq_results.aside")

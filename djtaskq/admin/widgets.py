@@ -2,14 +2,18 @@
 
 import datetime as dt
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+
+from djtaskq.outcomes import Link
+from djtaskq.timelines import Timeline
 
 
 class Look(NamedTuple):
@@ -89,7 +93,7 @@ def when(instant: dt.datetime | None, now: dt.datetime | None = None) -> SafeStr
         '<time class="djtaskq-time" datetime="{}" title="{}">{}</time>',
         local.isoformat(),
         exact,
-        relative((instant - (now or timezone.now())).total_seconds()),
+        relative((instant - (now or dt.datetime.now(dt.UTC))).total_seconds()),
     )
 
 
@@ -154,6 +158,31 @@ def pretty_json(value: Any) -> SafeString | str:
         except ValueError:
             return block(value)
     return block(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def linked(links: Iterable[Link]) -> SafeString | str:
+    """Pages elsewhere about the same thing, side by side."""
+    found = format_html_join(" · ", '<a href="{}">{}</a>', ((link.url, link.label) for link in links))
+    return found or DASH
+
+
+def moments(timeline: Timeline) -> SafeString | str:
+    """What happened when, each with the time since what was before it."""
+    if not timeline.moments:
+        return DASH
+    before = [None, *(moment.at for moment in timeline.moments)]
+    lines = [
+        (moment.name, exactly(moment.at), _after(moment.at, last))
+        for moment, last in zip(timeline.moments, before, strict=False)
+    ]
+    shown = format_html_join(
+        "", '<tr class="djtaskq-number"><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', lines
+    )
+    return format_html('<table class="djtaskq-table djtaskq-moments">{}</table>', shown)
+
+
+def _after(at: dt.datetime, last: dt.datetime | None) -> str:
+    return "" if last is None else f"+ {duration((at - last).total_seconds())}"
 
 
 def stacked(first: str, second: str) -> SafeString:

@@ -2,22 +2,17 @@
 
 from typing import Any
 
-from celery.states import PENDING
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_celery_results import admin as _peers_admin  # noqa: F401  registers its classes, to be replaced
 from django_celery_results.models import GroupResult
 
 from djtaskq.admin import lists, widgets
 from djtaskq.admin.sites import replace
-from djtaskq.outcomes import Outcome, outcomes_of
-from djtaskq_results import queries
-
-MEMBERS_SHOWN = 200
+from djtaskq_results import relatives
+from djtaskq_results.admin import family
 
 
 class GroupResultAdmin(lists.BigTableAdmin):
@@ -47,22 +42,7 @@ class GroupResultAdmin(lists.BigTableAdmin):
 
     @admin.display(description=_("members"))
     def members(self, row: Any) -> str:
-        ids = queries.members(row)
-        known = outcomes_of(ids[:MEMBERS_SHOWN])
-        lines = format_html_join(
-            "", "<li>{} {}</li>", (_member(task_id, known.get(task_id)) for task_id in ids[:MEMBERS_SHOWN])
-        )
-        more = len(ids) - MEMBERS_SHOWN
-        return format_html(
-            "<ol>{}</ol>{}", lines, widgets.muted(str(_("and %d more")) % more) if more > 0 else ""
-        )
-
-
-def _member(task_id: str, outcome: Outcome | None) -> tuple[SafeString, str]:
-    badge = widgets.state_badge(outcome.state if outcome else PENDING)
-    if outcome and outcome.links:
-        return badge, format_html('<a href="{}">{}</a>', outcome.links[0].url, task_id)
-    return badge, task_id
+        return family.shown(relatives.family_of_group(row))
 
 
 replace(GroupResult, GroupResultAdmin)
