@@ -1,7 +1,7 @@
 """Task and group results on django-celery-results' tables: one statement to write, one to read."""
 
 import functools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from celery.states import PENDING, READY_STATES, SUCCESS
@@ -11,7 +11,7 @@ from django_celery_results.models import GroupResult, TaskResult
 
 from djtaskq.conf import conf
 from djtaskq.db.announcing import IsAwaited
-from djtaskq.db.features import batch_size
+from djtaskq.db.anyof import AnyOf, batches
 from djtaskq.db.single import SingleUpsert
 from djtaskq.db.upsert import Incoming, Upsert
 from djtaskq_results.database import reading_from, writing_to
@@ -39,8 +39,6 @@ META_COLUMNS = (
     *("task_id", "status", "result", "traceback", "meta", "content_type", "content_encoding"),
     *("date_done", "task_name", "task_args", "task_kwargs", "worker", "periodic_task_name"),
 )
-
-MOST_IDS = 10_000
 
 _ENDED = Q(status__in=sorted(READY_STATES - {SUCCESS}))
 _READY = Q(status__in=sorted(READY_STATES))
@@ -72,8 +70,8 @@ def load_many(
             rows = rows.filter(status__in=sorted(states))
         return [
             row
-            for ids in _batches(task_ids, using)
-            for row in rows.filter(task_id__in=ids).values(*META_COLUMNS)
+            for ids in batches({task_key(task_id) for task_id in task_ids}, using=using)
+            for row in rows.filter(AnyOf("task_id", ids)).values(*META_COLUMNS)
         ]
 
     return reading_from(TaskResult, work, seconds=seconds)
@@ -114,13 +112,6 @@ def delete_group(group_id: object) -> None:
         GroupResult,
         lambda using: GroupResult.objects.using(using).filter(group_id=task_key(group_id)).delete(),
     )
-
-
-def _batches(task_ids: Collection[str], using: str) -> Iterator[list[str]]:
-    ids = sorted({task_key(task_id) for task_id in task_ids})
-    size = batch_size(using, 1, MOST_IDS)
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]
 
 
 @functools.cache
