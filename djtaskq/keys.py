@@ -103,10 +103,27 @@ class Settings:
         "result_expires says; see “How long results are kept” in results.md.",
     )
 
+    RESULTS_DETAILS: bool = _setting(
+        False,
+        "Whether a task's queue, retries, root, parent and group ids, times and attempts are kept beside its"
+        " result.",
+    )
+    RESULTS_STORE_ARGUMENTS: bool = _setting(
+        False,
+        "Whether a task's real arguments are kept as JSON, for running it again; they may hold secrets. Turns"
+        " RESULTS_DETAILS on.",
+    )
     RESULTS_PUSH: bool = _setting(
         True,
         "Whether workers tell processes that wait for a result as soon as it is stored, on databases that "
         "can (PostgreSQL); without it, and on all others, who waits looks again and again.",
+    )
+
+    RESULTS_CHORD_SWEEP_SECONDS: float | None = _setting(
+        15.0,
+        "How often each worker looks for chords whose finisher died before it sent their body, in seconds; "
+        "None leaves them to celery.backend_cleanup.",
+        at_least=0.1,
     )
 
     MONITOR_QUEUE_TTL: float = _setting(

@@ -10,13 +10,16 @@ class DjtaskqResultsConfig(dependent.DependentConfig):
     needs = ("django_celery_results",)
 
     def ready(self) -> None:
+        from celery.signals import before_task_publish, task_received
         from django.core.signals import request_finished
 
         from djtaskq import outcomes, timelines
         from djtaskq.db import aside
-        from djtaskq_results import checks, queries
+        from djtaskq_results import checks, details, queries
 
         outcomes.register("djtaskq_results", queries.outcomes)
         timelines.register("djtaskq_results", queries.moments_of)
         checks.register()
+        before_task_publish.connect(details.stamp_sent, dispatch_uid="djtaskq_results.sent")
+        task_received.connect(details.stamp_received, dispatch_uid="djtaskq_results.received")
         request_finished.connect(aside.close_obsolete, dispatch_uid="djtaskq_results.aside")

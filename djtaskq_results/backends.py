@@ -7,7 +7,7 @@ from celery.result import result_from_tuple
 from django.utils import timezone
 
 from djtaskq.db import aside, retry
-from djtaskq_results import retention, rows, store
+from djtaskq_results import details, retention, rows, store
 from djtaskq_results.announcing import announce
 from djtaskq_results.chording import ChordBackend
 from djtaskq_results.collecting import CollectingBackend
@@ -25,6 +25,9 @@ class DatabaseBackend(CollectingBackend, ChordBackend):
     supports_failure_expires = True
     persistent = True
 
+    # The task that this process wrote about last: its row is most likely there.
+    _last_stored: str | None = None
+
     def as_uri(self, include_password: bool = False) -> str:  # noqa: ARG002, FBT001, FBT002  Celery's signature
         """What a worker's banner says of its results: there is no address, and nothing to hide."""
         return "djtaskq"
@@ -38,6 +41,7 @@ class DatabaseBackend(CollectingBackend, ChordBackend):
         request: Any = None,
         **_options: Any,
     ) -> Any:
+        now = timezone.now()
         row = rows.task_row(
             task_id,
             result,
@@ -45,12 +49,19 @@ class DatabaseBackend(CollectingBackend, ChordBackend):
             traceback,
             request=request,
             children=self.current_task_children(request),
-            now=timezone.now(),
-            extended=bool(self.app.conf.find_value_for_key("extended", "result")),
+            now=now,
+            extended=bool(self.app.conf.result_extended),
             pack=self.pack,
         )
-        if store.save(row, gate(row["status"], redelivered=rows.redelivered(request))):
+        redelivered = rows.redelivered(request)
+        known = row["task_id"] == self._last_stored or redelivered or rows.retried(request)
+        detail = None
+        if request is not None and details.wanted():
+            queues = self.app.amqp.queues
+            detail = details.detail_row(row["task_id"], row["status"], request, queues=queues, now=now)
+        if store.save(row, gate(row["status"], redelivered=redelivered), detail=detail, known=known):
             announce(row["task_id"])
+        self._last_stored = row["task_id"]
         if state in self.READY_STATES:
             self._last_ready = row["task_id"]
         return result

@@ -12,6 +12,8 @@ Unlike there, a traceback is always kept, and no text that a worker sent can fai
 """
 
 import datetime as dt
+import functools
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,13 +25,21 @@ from djtaskq_results.content import Content
 Row = dict[str, Any]
 Pack = Callable[[Any], Content]
 
-# The columns' lengths in django-celery-results' migrations.
-LENGTHS = {"periodic_task_name": 255, "task_name": 255, "worker": 100}
+# The columns' lengths in django-celery-results' migrations, but for where its own setting shortens them.
+LENGTHS = {"task_id": 255, "status": 50, "periodic_task_name": 255, "task_name": 255, "worker": 100}
+_DIGEST = 32
 
 
 def task_key(task_id: object) -> str:
-    """A task id as it stands in the table, wherever it came from (a UUID is a legal id too)."""
-    return storable(str(task_id))
+    """A task id as it stands in the table, wherever it came from (a UUID is a legal id too).
+
+    One that is too long keeps its beginning; behind an ellipsis stands a digest that tells it from others.
+    """
+    text, longest = storable(str(task_id)), LENGTHS["task_id"]
+    if len(text) <= longest:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
+    return storable(text, longest - _DIGEST) + digest
 
 
 def task_row(  # noqa: PLR0913  as many facts as Celery hands to a backend
@@ -51,20 +61,17 @@ def task_row(  # noqa: PLR0913  as many facts as Celery hands to a backend
     table forget what another one knew.
     """
     content = pack(result)
-    extra = getattr(request, "meta", None)
-    meta = {**(extra if isinstance(extra, Mapping) else {}), "children": children}
     return {
         "task_id": task_key(task_id),
-        "status": storable(state, 50),
+        "status": storable(state, LENGTHS["status"]),
         "result": storable(content.text),
         "content_type": content.type,
         "content_encoding": content.encoding,
         "traceback": None if traceback is None else storable(str(traceback)),
-        "meta": storable(pack(meta).text),
-        # By an update, the first one of these stays as it is.
-        "date_created": now,
-        "date_started": now if state == STARTED else None,
+        "meta": _meta(request, children, pack),
+        "date_created": now,  # by the first write alone
         "date_done": now,
+        "date_started": now if state == STARTED else None,
         **(_extended(request, pack) if extended and request else {}),
     }
 
@@ -73,6 +80,24 @@ def redelivered(request: Any) -> bool:
     """Whether the broker said that it had handed out this message before."""
     delivery = getattr(request, "delivery_info", None)
     return isinstance(delivery, Mapping) and bool(delivery.get("redelivered"))
+
+
+def retried(request: Any) -> bool:
+    """Whether an earlier attempt asked for this one."""
+    return bool(getattr(request, "retries", 0))
+
+
+def _meta(request: Any, children: Any, pack: Pack) -> str:
+    extra = getattr(request, "meta", None)
+    if not extra and not children:
+        return _childless(pack, told=children is not None)
+    return storable(pack({**(extra if isinstance(extra, Mapping) else {}), "children": children}).text)
+
+
+@functools.lru_cache(maxsize=8)
+def _childless(pack: Pack, *, told: bool) -> str:
+    """What most tasks' meta is."""
+    return pack({"children": [] if told else None}).text
 
 
 def _extended(request: Any, pack: Pack) -> Row:

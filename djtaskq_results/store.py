@@ -14,8 +14,9 @@ from djtaskq.db.announcing import IsAwaited
 from djtaskq.db.anyof import AnyOf, batches
 from djtaskq.db.single import SingleUpsert
 from djtaskq.db.upsert import Incoming, Upsert
+from djtaskq_results import details
 from djtaskq_results.database import reading_from, writing_to
-from djtaskq_results.rows import Row, task_key
+from djtaskq_results.rows import LENGTHS, Row, task_key
 from djtaskq_results.states import Ended, Gate
 
 Columns = Mapping[str, Any]
@@ -35,6 +36,15 @@ _GROUP = Upsert(
     assign={name: Incoming(name) for name in ("result", "content_type", "content_encoding", "date_done")},
 )
 
+# Its setting for MySQL's short keys shortens some of them.
+LENGTHS.update(
+    {
+        field.name: field.max_length
+        for field in TaskResult._meta.fields
+        if field.name in LENGTHS and field.max_length
+    }
+)
+
 META_COLUMNS = (
     *("task_id", "status", "result", "traceback", "meta", "content_type", "content_encoding"),
     *("date_done", "task_name", "task_args", "task_kwargs", "worker", "periodic_task_name"),
@@ -44,13 +54,14 @@ _ENDED = Q(status__in=sorted(READY_STATES - {SUCCESS}))
 _READY = Q(status__in=sorted(READY_STATES))
 
 
-def save(row: Row, gate: Gate, *, known: bool = False) -> bool:
+def save(row: Row, gate: Gate, *, detail: Row | None = None, known: bool = False) -> bool:
     """Write a task's state (`rows.task_row`), unless `gate` keeps the one that is there.
 
-    `known`: the task has most likely a row already. True if somebody waits for what was written.
+    `detail` (`details.detail_row`) is written with it or left out with it. `known`: the task has most likely
+    a row already. True if somebody waits for what was written.
     """
     upsert = _through(gate, asking=row["status"] in READY_STATES and conf().RESULTS_PUSH)
-    return writing_to(TaskResult, lambda using: upsert.write(row, using=using, known=known))
+    return writing_to(TaskResult, lambda using: upsert.write(row, beside=detail, using=using, known=known))
 
 
 def load(task_id: object, *, seconds: float | None = None) -> Columns | None:
@@ -87,6 +98,8 @@ def forget(task_id: object) -> None:
     writing_to(
         TaskResult, lambda using: TaskResult.objects.using(using).filter(task_id=task_key(task_id)).delete()
     )
+    if details.wanted():
+        details.forget_details([task_key(task_id)])
 
 
 def save_group(row: Row) -> None:
@@ -125,7 +138,12 @@ def _through(gate: Gate, *, asking: bool) -> SingleUpsert:
         # answer is the same before and after.
         stable=["date_started"],
     )
-    return SingleUpsert(upsert, asking=IsAwaited("task_id") if asking else None)
+    return SingleUpsert(
+        upsert,
+        beside=details.UPSERT,
+        witness=("status", "date_done"),
+        asking=IsAwaited("task_id") if asking else None,
+    )
 
 
 def _guard(gate: Gate) -> Q:

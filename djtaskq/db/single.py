@@ -15,6 +15,7 @@ from django.db.models import Expression
 from djtaskq.db.merging import Merging, Rules, Slot, Slots
 from djtaskq.db.prepared import Statement
 from djtaskq.db.upsert import Upsert
+from djtaskq.db.values import unbounded_type
 
 Row = Mapping[str, Any]
 
@@ -114,10 +115,10 @@ class _Plan:
         prepared: list[Any] = []
         kind, same = None, object()
         for field, text, value in zip(self.fields, self.texts, given, strict=True):
-            if value is same and field.__class__ is kind:
-                prepared.append(prepared[-1])  # one time stands in several columns
-            elif text and (value is None or value.__class__ is str):
+            if value is None or (text and value.__class__ is str):
                 prepared.append(value)
+            elif value is same and field.__class__ is kind:
+                prepared.append(prepared[-1])  # one time stands in several columns
             else:
                 prepared.append(field.get_db_prep_save(value, connection))
             kind, same = field.__class__, value
@@ -164,7 +165,7 @@ def _insert_from(rules: Rules, using: str, slots: Slots, rows: Statement) -> Sta
     merging = Merging(rules, using)
     columns = ", ".join(map(merging.column, slots))
     if connections[using].vendor == "postgresql":
-        kinds = [merging.field(name).cast_db_type(merging.connection) for name in slots]
+        kinds = [unbounded_type(merging.field(name), merging.connection) for name in slots]
         values = ", ".join(f"%s::{kind}" for kind in kinds)
     else:
         values = ", ".join(f"%s AS {merging.column(name)}" for name in slots)

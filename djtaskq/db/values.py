@@ -29,6 +29,11 @@ def source(
     return f"VALUES {', '.join([one] * len(rows))}", list(values)
 
 
+def unbounded_type(field: Any, connection: BaseDatabaseWrapper) -> str:
+    """The type to cast a field's values to, without its length: a cast would cut what the column refuses."""
+    return _LENGTH.sub("", str(field.cast_db_type(connection)))
+
+
 def _unnested(
     fields: Sequence[Any], columns: Sequence[list[Any]], connection: BaseDatabaseWrapper
 ) -> tuple[str, list[Any]]:
@@ -40,8 +45,7 @@ def _unnested(
     constants: list[Any] = []
     varying: list[Any] = []
     for number, (field, values) in enumerate(zip(fields, columns, strict=True)):
-        # Without its length: a cast would cut what the column is to refuse.
-        kind = _LENGTH.sub("", str(field.cast_db_type(connection)))
+        kind = unbounded_type(field, connection)
         if number and all(value is values[0] for value in values):
             selected.append(f"%s::{kind}")
             constants.append(values[0])

@@ -181,9 +181,34 @@ def test_hostile_text_costs_no_result(backend, task_id):
     backend.mark_as_failure(task_id, ValueError("\x00"), "trace \x00 \udc80 back", request)
     kept = row(task_id)
     assert kept.traceback == "trace � � back"
-    assert len(kept.worker) == 100
-    assert len(kept.task_name) == len(kept.periodic_task_name) == 255
+    assert (len(kept.worker), len(kept.status), len(kept.task_name), len(kept.periodic_task_name)) == (
+        100,
+        7,
+        255,
+        255,
+    )
+    assert kept.worker[-1] == kept.task_name[-1] == kept.periodic_task_name[-1] == "…"
     assert isinstance(backend.get_result(task_id), ValueError)
+
+
+def test_a_status_that_is_too_long_is_cut_where_one_sees_it(backend, task_id):
+    backend.store_result(task_id, 1, "STATE\x00" + "s" * 99, request=protocol_2(task_id))
+    kept = row(task_id).status
+    assert (len(kept), kept[:7], kept[-1]) == (50, "STATE�s", "…")
+
+
+def test_task_ids_that_are_too_long_do_not_get_mixed_up(backend):
+    long = "nul \x00 lone \ud800 " + "i" * 300
+    for number in (1, 2):
+        backend.mark_as_done(f"{long} {number}", number, protocol_2(f"{long} {number}"))
+    assert [backend.get_result(f"{long} {number}") for number in (1, 2)] == [1, 2]
+    for kept in TaskResult.objects.values_list("task_id", flat=True):
+        assert len(kept) == 255
+        assert kept.startswith("nul � lone � iii")
+        assert "i…" in kept
+    backend.forget(f"{long} 1")
+    assert not backend.task_result_exists(f"{long} 1")
+    assert backend.task_result_exists(f"{long} 2")
 
 
 def test_a_large_result_is_stored_whole(backend, task_id):
