@@ -7,7 +7,7 @@ from celery import maybe_signature, states
 from celery.exceptions import ChordError
 from celery.utils.functional import _regen  # type: ignore[attr-defined]  # not in the stubs
 from celery.utils.log import get_logger
-from kombu.exceptions import EncodeError
+from kombu.exceptions import ContentDisallowed, DecodeError, EncodeError
 from kombu.serialization import prepare_accept_content
 
 from djtaskq_results import chords, joining, rows, store
@@ -64,14 +64,21 @@ class ChordBackend(DecodingBackend):
     def finish_due_chords(self) -> None:
         """Finish the chords whose parts are all back and whose finisher died before it sent the body."""
         for group_id, content in chords.due():
-            if content is not None:
-                self._finish(group_id, self._unpacked_body(content))
+            try:
+                body = self._unpacked_body(content)
+            except (ContentDisallowed, DecodeError):
+                logger.exception("Chord %r has a body that this worker does not read", group_id)
+            else:
+                self._finish(group_id, body, left_behind=True)
 
-    def _finish(self, group_id: str, body: Any) -> None:
+    def _finish(self, group_id: str, body: Any, *, left_behind: bool = False) -> None:
         """Send the body, or fail it; the chord's rows go last, so that a crash leaves it to be found."""
         if not chords.claim(group_id, self._packed_body(body)):
             return
-        callback = maybe_signature(body, app=self.app)
+        callback: Any = maybe_signature(body, app=self.app)
+        if left_behind and callback.id and store.exists(callback.id):
+            chords.end([group_id])  # it was sent, and runs already
+            return
         try:
             values = self._joined(group_id)
         except ChordError as error:

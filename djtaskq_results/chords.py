@@ -12,17 +12,18 @@ Celery tells the size when it sends the last part. So parts that come back befor
 import dataclasses
 import datetime as dt
 import enum
+import functools
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db import IntegrityError, models, transaction
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django_celery_results.models import ChordCounter  # type: ignore[attr-defined]  # not in the stubs
 
 from djtaskq.db.claims import writing
-from djtaskq.db.clock import now
+from djtaskq.db.clock import DatabaseNow, now
 from djtaskq.db.counting import CountOnce
 from djtaskq.db.upsert import Incoming, Upsert
 from djtaskq_results.content import Content
@@ -39,6 +40,8 @@ ANNOUNCED = -2
 
 # How long the finisher has to read the results and send the body, before another one may.
 LEASE = dt.timedelta(seconds=60)
+
+_ADOPTED_AT_ONCE = 1_000
 
 
 _COUNTERS = Upsert(
@@ -177,16 +180,33 @@ def end(group_ids: Iterable[str]) -> None:
     writing_to(ChordCounter, work)
 
 
-def due(limit: int = 100) -> list[tuple[str, Content | None]]:
-    """Chords whose parts are all back, and whose body nobody is about to send: `(group id, body)`."""
+def due(limit: int = 100) -> list[tuple[str, Content]]:
+    """Chords whose parts are all back, and whose body nobody is about to send: `(group id, body)`.
 
-    def work(using: str) -> list[tuple[str, Content | None]]:
+    One statement. A chord whose body is not known waits for a part that brings it along.
+    """
+
+    def work(using: str) -> list[tuple[str, Content]]:
         complete = ChordCounter.objects.using(using).filter(count=0).values("group_id")
-        free = Chord.objects.using(using).filter(Q(claimed_until=None) | Q(claimed_until__lt=now(using)))
-        rows = free.filter(group_id__in=complete).order_by("created_at")[:limit]
-        return [(row.group_id, _content(row, row.body)) for row in rows]
+        free = Chord.objects.using(using).filter(Q(claimed_until=None) | Q(claimed_until__lt=DatabaseNow()))
+        rows = free.filter(group_id__in=complete, body__isnull=False).order_by("created_at")[:limit]
+        return [
+            (row.group_id, Content(row.content_type, row.content_encoding, row.body or "")) for row in rows
+        ]
 
     return reading_from(Chord, work)
+
+
+def adopt() -> None:
+    """Have the age of chords counted from now on that tell none.
+
+    django-celery-results' counters have no time, and it never deletes those that did not come to zero; and
+    where it ended a chord, parts that we counted were left.
+    """
+    for model in (ChordCounter, ChordPart):
+        last = ""
+        while ids := writing_to(Chord, functools.partial(_adopt_some, model, last)):
+            last = ids[-1]
 
 
 def begun_before(age: dt.timedelta, limit: int) -> list[str]:
@@ -200,6 +220,14 @@ def begun_before(age: dt.timedelta, limit: int) -> list[str]:
             .values_list("group_id", flat=True)[:limit]
         ),
     )
+
+
+def _adopt_some(model: type[models.Model], after: str, using: str) -> list[str]:
+    known = Chord.objects.using(using).filter(group_id=OuterRef("group_id"))
+    rows = model._base_manager.using(using).filter(~Exists(known), group_id__gt=after).order_by("group_id")
+    ids: list[str] = list(rows.values_list("group_id", flat=True).distinct()[:_ADOPTED_AT_ONCE])
+    Chord.objects.using(using).bulk_create([_chord(each, None) for each in ids], ignore_conflicts=True)
+    return ids
 
 
 def _chord(group_id: str, body: Content | None) -> Chord:

@@ -154,6 +154,7 @@ def _expire_groups(age: dt.timedelta, expired: Expired, told: Told) -> None:
 
 def _expire_chords(age: dt.timedelta) -> int:
     """Forget chords that never came to their end."""
+    chords.adopt()
     forgotten, pace = 0, Pace(_MOST_CHORDS)
     while ids := chords.begun_before(age, pace.size):
         began = time.perf_counter()
