@@ -15,11 +15,12 @@ class DjtaskqResultsConfig(dependent.DependentConfig):
 
         from djtaskq import outcomes, timelines
         from djtaskq.db import aside
-        from djtaskq_results import checks, details, queries
+        from djtaskq_results import checks, details, queries, watchdog
 
         outcomes.register("djtaskq_results", queries.outcomes)
         timelines.register("djtaskq_results", queries.moments_of)
         checks.register()
+        watchdog.connect()
         before_task_publish.connect(details.stamp_sent, dispatch_uid="djtaskq_results.sent")
         task_received.connect(details.stamp_received, dispatch_uid="djtaskq_results.received")
         request_finished.connect(aside.close_obsolete, dispatch_uid="djtaskq_results.aside")
