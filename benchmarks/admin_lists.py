@@ -82,14 +82,24 @@ def _plan(alias, at):
                 state="published",
                 outcome="FAILURE" if key % 1000 == 0 else "SUCCESS",
                 runtime=0.5,
-                claimed_at=at,
+                claimed_at=at - dt.timedelta(minutes=1),
                 published_at=at,
             )
             for number in range(3)
             for key in keys
         ),
     )
+    _note_latest(alias)
     _analyze(alias)
+
+
+def _note_latest(alias):
+    """As beat's chore does."""
+    from djtaskq_beat.latest import LatestRuns
+
+    chore = LatestRuns(alias)
+    while chore.work():
+        pass
 
 
 def _slots(alias, keys, at):
@@ -111,6 +121,7 @@ def _analyze(alias):
     tables = (
         "django_celery_beat_periodictask",
         "django_celery_beat_crontabschedule",
+        "djtaskq_beat_latestrun",
         "djtaskq_beat_nextrun",
         "djtaskq_beat_taskrun",
     )
@@ -145,6 +156,8 @@ def _pages():
         ("djtaskq", "list"): ours,
         ("djtaskq", "list, its last page"): f"{ours}?p={min(last, 200)}",
         ("djtaskq", "list by next run"): f"{ours}?o=3",
+        ("djtaskq", "list by last run"): f"{ours}?o=4",
+        ("djtaskq", "list by lateness, the latest first"): f"{ours}?o=-5",
         ("djtaskq", "list by enabled"): f"{ours}?o=2",
         ("djtaskq", "list, a search"): f"{ours}?q=00042",
         ("djtaskq", "list, one kind"): f"{ours}?kind=crontab",

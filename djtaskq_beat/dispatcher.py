@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 
 from djtaskq.conf import conf
 from djtaskq.db.claims import writing
-from djtaskq_beat import heartbeat, pruning, reconciliation
+from djtaskq_beat import heartbeat, latest, pruning, reconciliation
 from djtaskq_beat.afterwards import Refusal, counts_of, mirror, put_off, refuse, stamp, take_over, unpublished
 from djtaskq_beat.alerting import sending
 from djtaskq_beat.chores import Chore, Chores
@@ -53,6 +53,7 @@ class Dispatcher:
                 Chore(lambda: conf().BEAT_RECONCILE_SECONDS, self._reconcile),
                 Chore(lambda: heartbeat.SECONDS, self._report),
                 Chore(lambda: conf().BEAT_FOLLOW_SECONDS, lambda: follow(using)),
+                Chore(lambda: latest.SECONDS, latest.LatestRuns(using).work),
                 Chore(lambda: sending.SECONDS, sending.Sender(publisher.send, using=using).work),
                 *(Chore(lambda: pruning.SECONDS, each.work) for each in pruning.rounds(using)),
             ]

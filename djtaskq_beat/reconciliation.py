@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet, TextField
 from django.db.models.functions import Cast
 from django_celery_beat.models import PeriodicTask
 
-from djtaskq_beat.models import NextRun
+from djtaskq_beat.models import LatestRun, NextRun
 from djtaskq_beat.rows import fingerprint
 from djtaskq_beat.triggers import ask_active
 
@@ -54,7 +54,7 @@ class Reconciliation:
     def __call__(self) -> int:
         """Mark what was added, changed or deleted; returns how many rows.
 
-        With triggers five statements over at most 5,000 rows, however many there are; again at once if there
+        With triggers six statements over at most 5,000 rows, however many there are; again at once if there
         was something to find, up to three times. Without them `reconcile` over all rows.
         """
         if not self._has_triggers():
@@ -92,7 +92,7 @@ class Reconciliation:
 def reconcile(using: str, keys: Keys = ALL) -> int:
     """Mark what was added, changed or deleted and is not marked; returns how many rows.
 
-    Three statements, and two more for what they find, at most 10,000 rows at once: whatever is left is
+    Four statements, and three more for what they find, at most 10,000 rows at once: whatever is left is
     found the next time.
     """
     return _expect_new(using, keys) + _mark_changed(using, keys) + _forget_deleted(using, keys)
@@ -144,8 +144,10 @@ def _mark_changed(using: str, keys: Keys) -> int:
 
 def _forget_deleted(using: str, keys: Keys) -> int:
     task = keys.of(PeriodicTask._default_manager.using(using)).filter(pk=OuterRef("pk"))
-    gone = keys.of(NextRun.objects.using(using)).filter(~Exists(task))
-    pks = list(gone.values_list("pk", flat=True)[:MOST])
-    if pks:
-        NextRun.objects.using(using).filter(pk__in=pks).delete()
-    return len(pks)
+    forgotten = 0
+    for rows in (NextRun.objects.using(using), LatestRun.objects.using(using)):
+        pks = list(keys.of(rows).filter(~Exists(task)).values_list("pk", flat=True)[:MOST])
+        if pks:
+            rows.filter(pk__in=pks).delete()
+        forgotten += len(pks)
+    return forgotten

@@ -135,7 +135,9 @@ class Merging:
         expressions = self.rules.assign
         if not self.features.guarded_upsert and self.rules.guard is not None:
             expressions = {
-                name: Case(When(self.rules.guard, then=expression), default=F(name))
+                name: Case(
+                    When(self.rules.guard, then=expression), default=F(name), output_field=self.field(name)
+                )
                 for name, expression in expressions.items()
             }
         names = expressions if self.features.simultaneous_assignment else self._readers_first(expressions)

@@ -14,6 +14,7 @@ from django_celery_beat import admin as theirs
 from django_celery_beat.models import PeriodicTask
 
 from djtaskq.admin import widgets
+from djtaskq_beat.admin.sorting import LATENESS, OUTCOME
 from djtaskq_beat.admin.words import in_words
 from djtaskq_beat.models import NextRun
 from djtaskq_beat.policies import ON_TIME
@@ -84,14 +85,14 @@ class Columns(theirs.PeriodicTaskAdmin):  # type: ignore[misc]  # django-celery-
             )
         return widgets.when(known.slot, now)
 
-    @admin.display(description=gettext_lazy("last run"))
+    @admin.display(description=gettext_lazy("last run"), ordering=OUTCOME)
     def last_outcome(self, task: PeriodicTask) -> SafeString | str:
         past = _past(task)
         if past is None:
             return widgets.DASH
         return format_html("{}<br>{}", widgets.state_badge(past.state), widgets.when(past.record.slot))
 
-    @admin.display(description=gettext_lazy("late by"))
+    @admin.display(description=gettext_lazy("late by"), ordering=LATENESS)
     def lateness(self, task: PeriodicTask) -> str:
         past = _past(task)
         return widgets.duration(past.late) if past is not None else widgets.DASH

@@ -21,6 +21,7 @@ from djtaskq_beat.admin.deletion import LightTaskDeletion
 from djtaskq_beat.admin.forms import PeriodicTaskForm
 from djtaskq_beat.admin.pages import Pages
 from djtaskq_beat.admin.policies import RunPolicyInline
+from djtaskq_beat.admin.sorting import KnownFirst
 from djtaskq_beat.checks import scheduler_class
 from djtaskq_beat.schedulers import DatabaseScheduler
 from djtaskq_beat.timetable import KINDS
@@ -98,13 +99,19 @@ class PeriodicTaskAdmin(LightTaskDeletion, Pages, Actions, Columns):
 
 
 class _TaskList(ChangeList):
-    """Sorted by the next run, those that have none are left out: an index finds the others in their order."""
+    """Sorted by the next run, those that have none are left out: an index finds the others in their order.
+
+    Sorted by what many have in common, they are in the order of their names.
+    """
 
     by_next_run = False
 
     def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         tasks: QuerySet[Any] = super().get_queryset(*args, **kwargs)
-        self.by_next_run = any("next_run__run_at" in str(term) for term in tasks.query.order_by)
+        terms = [term for term in tasks.query.order_by if term not in ("pk", "-pk")]
+        if any(isinstance(term, KnownFirst) for term in terms):
+            tasks = tasks.order_by(*terms, "name")
+        self.by_next_run = any("next_run__run_at" in str(term) for term in terms)
         return tasks.filter(next_run__run_at__isnull=False) if self.by_next_run else tasks
 
 

@@ -181,13 +181,13 @@ def test_rows_deleted_past_the_triggers_are_forgotten(dispatcher, make_task, dat
     assert NextRun.objects.count() == 0
 
 
-def test_a_reconciliation_that_finds_nothing_is_three_statements(dispatcher, make_task, database):
+def test_a_reconciliation_that_finds_nothing_is_four_statements(dispatcher, make_task, database):
     for number in range(20):
         make_task(f"task {number}", every=3600)
     settle(dispatcher)
     with CaptureQueriesContext(connections[database]) as captured:
         assert reconcile(database) == 0
-    assert len(captured) == 3
+    assert len(captured) == 4
 
 
 def test_every_kind_of_schedule_is_settled_after_one_plan(dispatcher, make_task, minutely, database):
