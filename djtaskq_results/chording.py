@@ -42,10 +42,34 @@ class ChordBackend(DecodingBackend):
     def add_to_chord(self, chord_id: str, result: Any) -> None:
         chords.announce(rows.task_key(chord_id), rows.task_key(result.id))
 
+    def mark_as_done(
+        self,
+        task_id: Any,
+        result: Any,
+        request: Any = None,
+        store_result: bool = True,  # noqa: FBT001, FBT002
+        state: str = states.SUCCESS,
+    ) -> None:
+        """Store a value; that of a chord's part is counted first.
+
+        A process may die between the two. Celery lets a task rest whose SUCCESS is stored, and the part would
+        never be counted; one that is counted and not stored comes back, or fails, as every task does.
+        """
+        if not (request and request.chord):
+            super().mark_as_done(task_id, result, request, store_result, state)
+            return
+        counted = self._count(request, state, result)
+        if store_result and not request.ignore_result:
+            self.store_result(task_id, result, state, request=request)
+        self._conclude(counted, request)
+
     def on_chord_part_return(self, request: Any, state: str, result: Any, **_options: Any) -> None:
         """Count a part, and finish the chord if it was the last one."""
+        self._conclude(self._count(request, state, result), request)
+
+    def _count(self, request: Any, state: str, result: Any) -> Counted | None:
         if not request.id or not request.group:
-            return
+            return None
         group_id, task_id = rows.task_key(request.group), rows.task_key(request.id)
         position = getattr(request, "group_index", None)
         part = Part(
@@ -55,11 +79,13 @@ class ChordBackend(DecodingBackend):
             state=state,
             content=None if self._last_ready == task_id else self.pack(self.encode_result(result, state)),
         )
-        counted = chords.part_returned(part)
+        return chords.part_returned(part)
+
+    def _conclude(self, counted: Counted | None, request: Any) -> None:
         if counted is Counted.UNKNOWN:
-            logger.warning("Task %s is a part of no chord that is known: %s", task_id, group_id)
+            logger.warning("Task %s is a part of no chord that is known: %s", request.id, request.group)
         elif counted is Counted.DUE:
-            self._finish(group_id, request.chord)
+            self._finish(rows.task_key(request.group), request.chord)
 
     def finish_due_chords(self) -> None:
         """Finish the chords whose parts are all back and whose finisher died before it sent the body."""

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import time
+from pathlib import Path
 
 import django
-from celery import Celery
+from celery import Celery, current_task, states
 from celery.signals import before_task_publish
 from django.conf import settings
 from kombu.serialization import dumps
@@ -15,7 +17,8 @@ for alias, options in json.loads(os.environ.get("FAULTS_DATABASE_OPTIONS", "{}")
     settings.DATABASES[alias]["OPTIONS"] = options
 django.setup()
 
-from tests.faults.results.ledger import Ledger  # noqa: E402  Django must be set up
+from djtaskq_results import chords, store  # noqa: E402  Django must be set up
+from tests.faults.results.ledger import Ledger  # noqa: E402
 
 app = Celery("faults", set_as_current=False)
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -95,3 +98,20 @@ def total(self, numbers):
     ledger = began(self)
     ledger.note("ended", self.request.id, self.request.retries)
     return sum(numbers)
+
+
+if dies_at := os.environ.get("FAULTS_DIES_AT"):
+    # The first process of all that comes to it with a chord's part does not get past it.
+    module = {"part_returned": chords, "save": store}[dies_at]
+    go_on = getattr(module, dies_at)
+
+    def die(*arguments, **options):
+        marker = Path(os.environ["FAULTS_LEDGER"]).with_suffix(".died")
+        request = current_task.request if current_task else None
+        reached = dies_at == "part_returned" or arguments[0]["status"] == states.SUCCESS
+        if reached and request and request.chord and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return go_on(*arguments, **options)
+
+    setattr(module, dies_at, die)
