@@ -24,6 +24,9 @@ class StateFilter(lists.StateFilter):
     parameter_name = "state"
     states = TASK_STATES
 
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002  Django's signature
+        return queries.in_state(queryset, self.value()) if self.value() else queryset
+
 
 class MonitorAdmin(lists.BigTableAdmin):
     """A list that says so when no camera writes what it shows."""
@@ -42,7 +45,6 @@ class TaskStateAdmin(MonitorAdmin):
     list_display = ("badge", "task", "where", "last_event")
     list_display_links = ("task",)
     list_filter = (StateFilter, ("tstamp", admin.DateFieldListFilter))
-    sortable_by = ("last_event",)
     search_help_text = _("The beginning of a task id, or the whole name of a task")
     search_fields = ("task_id",)
     empty_page = "djtaskq_monitor/no_tasks.html"
@@ -84,7 +86,7 @@ class TaskStateAdmin(MonitorAdmin):
     def where(self, row: TaskState) -> SafeString:
         return widgets.stacked(row.worker_id or widgets.DASH, row.queue or "")
 
-    @admin.display(description=_("last event"), ordering="tstamp")
+    @admin.display(description=_("last event"))
     def last_event(self, row: TaskState) -> SafeString:
         return widgets.ended(row.tstamp, row.runtime)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models, router
+from django.db.models import F
 from django.utils import timezone
 
 from djtaskq.db.fields import from_microseconds
@@ -113,7 +114,7 @@ def _merge(model: type[models.Model], rules: Rules, changes: Iterable[Change], u
 @functools.cache
 def _upsert(model: type[models.Model], key: str) -> Upsert:
     if key == TASK.key:
-        return Upsert(model, key=[key], assign=assignments(TASK, model))
+        return Upsert(model, key=[key], assign=assignments(TASK, model) | {"writes": F("writes") + 1})
     assign = assignments(WORKER, model) | {"last_update": Incoming("last_update")}
     return Upsert(model, key=[key], assign=assign)
 

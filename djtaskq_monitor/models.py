@@ -9,10 +9,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from djtaskq.conf import conf
-from djtaskq.db.fields import InstantField
+from djtaskq.db.fields import InstantField, to_microseconds
 from djtaskq_monitor.managers import TaskStateManager, WorkerStateManager
 from djtaskq_monitor.recording.events import NAME_LENGTH, STATE_LENGTH
 from djtaskq_monitor.recording.order import CANCELLED, ENDED_STATES
+from djtaskq_monitor.recording.values import MICRO
+from djtaskq_monitor.statistics.contributions import wait
+from djtaskq_monitor.statistics.models import FreshStatistics, Series, TaskStatistics
+
+__all__ = ["CameraState", "FreshStatistics", "Series", "TaskState", "TaskStatistics", "WorkerState"]
 
 TASK_STATES = sorted({*states.ALL_STATES, states.REJECTED, CANCELLED})
 # A worker's beats may be late by one before it counts as lost.
@@ -30,7 +35,7 @@ class WorkerState(models.Model):
     ONLINE, OFFLINE, LOST = "online", "offline", "lost"
 
     hostname = models.CharField(_("hostname"), max_length=NAME_LENGTH, unique=True)
-    last_heartbeat = models.DateTimeField(_("last heartbeat"), null=True, db_index=True)
+    last_heartbeat = models.DateTimeField(_("last heartbeat"), null=True)
     last_update = models.DateTimeField(_("last update"), auto_now=True)
     first_seen = InstantField(_("first seen"), null=True)
     offline_since = InstantField(_("offline since"), null=True)
@@ -45,10 +50,13 @@ class WorkerState(models.Model):
     load_1 = models.FloatField(_("load, 1 min"), null=True)
     load_5 = models.FloatField(_("load, 5 min"), null=True)
     load_15 = models.FloatField(_("load, 15 min"), null=True)
+    # Events do not tell: it is as whoever asked the worker was answered.
+    queues = models.TextField(_("queues"), null=True)  # noqa: DJ001  NULL is not known
 
     status_key = models.BigIntegerField(default=-1, editable=False)
     software_key = models.BigIntegerField(default=-1, editable=False)
     load_key = models.BigIntegerField(default=-1, editable=False)
+    queues_key = models.BigIntegerField(default=-1, editable=False)
 
     objects = WorkerStateManager()
 
@@ -88,9 +96,13 @@ class WorkerState(models.Model):
 class TaskState(models.Model):
     """One task, by its id, as events show it; merged from any number of them, in any order.
 
-    `tstamp` is the time of the latest event; each state has its time, by the clock of who sent the event.
-    `result` is the representation of the result, or of the exception where there is none, as
-    django-celery-monitor has it. `runtime` is in seconds.
+    `tstamp` is the time of the latest event, `first_seen` that of the earliest; each state has its time, by
+    the clock of who sent the event. `result` is the representation of the result, or of the exception where
+    there is none, as django-celery-monitor has it. `runtime` is in seconds.
+
+    Indexes are on what stays as it is while a task runs: PostgreSQL can then write the next state into the
+    row's own page and leave every index alone. So lists are by `first_seen`, and `outcome` is the state of a
+    task that has ended, NULL before.
     """
 
     state = models.CharField(
@@ -122,6 +134,7 @@ class TaskState(models.Model):
     )
     hidden = models.BooleanField(_("hidden"), default=False, editable=False)
 
+    first_seen = InstantField(_("first event"), null=True)
     sent = InstantField(_("sent"), null=True)
     received = InstantField(_("received"), null=True)
     started = InstantField(_("started"), null=True)
@@ -139,6 +152,12 @@ class TaskState(models.Model):
     root_id = models.CharField(_("root id"), max_length=NAME_LENGTH, null=True)  # noqa: DJ001  NULL is not known
     parent_id = models.CharField(_("parent id"), max_length=NAME_LENGTH, null=True)  # noqa: DJ001  NULL is not known
 
+    outcome = models.CharField(max_length=STATE_LENGTH, null=True, editable=False)  # noqa: DJ001  NULL: not ended
+    # Earlier times of states that a task reached more than once; see `recording.repeats`.
+    repeats = models.TextField(null=True, editable=False)  # noqa: DJ001  NULL is none
+    # How often the row was written: whoever read it finds out whether it is still what was read.
+    writes = models.IntegerField(default=1, editable=False)
+
     rank = models.BigIntegerField(default=-1, editable=False)
     described = models.BigIntegerField(default=-1, editable=False)
     result_key = models.BigIntegerField(default=-1, editable=False)
@@ -150,12 +169,12 @@ class TaskState(models.Model):
         verbose_name = _("task")
         verbose_name_plural = _("tasks")
         get_latest_by = "tstamp"
-        ordering = ["-tstamp"]
+        ordering = ["-first_seen"]
         indexes = [
-            models.Index(fields=["tstamp"]),
-            models.Index(fields=["state", "tstamp"]),
-            models.Index(fields=["name", "tstamp"]),
-            models.Index(fields=["worker", "tstamp"]),
+            models.Index(fields=["first_seen"], name="djtaskq_monitor_task_seen"),
+            models.Index(fields=["outcome", "first_seen"], name="djtaskq_monitor_task_outcome"),
+            models.Index(fields=["name", "first_seen"], name="djtaskq_monitor_task_name"),
+            models.Index(fields=["worker", "first_seen"], name="djtaskq_monitor_task_worker"),
         ]
 
     def __str__(self) -> str:
@@ -164,6 +183,16 @@ class TaskState(models.Model):
     @property
     def ended(self) -> bool:
         return self.state in ENDED_STATES
+
+    @property
+    def wait(self) -> float | None:
+        """How many seconds the last attempt that started had waited in its queue; None if nobody knows."""
+        times = (self.sent, _aware(self.eta), self.started)
+        sent, eta, started = (None if at is None else to_microseconds(at) for at in times)
+        times = (self.sent, _aware(self.eta), self.started)
+        sent, eta, started = (None if at is None else to_microseconds(at) for at in times)
+        waited = wait(sent, eta, started, retries=self.retries)
+        return None if waited is None else waited / MICRO
 
     @property
     def finished(self) -> dt.datetime | None:
@@ -176,6 +205,10 @@ class TaskState(models.Model):
             CANCELLED: self.cancelled,
         }
         return times.get(self.state)
+
+
+def _aware(value: dt.datetime | None) -> dt.datetime | None:
+    return timezone.make_aware(value) if value is not None and timezone.is_naive(value) else value
 
 
 class CameraState(models.Model):

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from djtaskq.outcomes import Link, Outcome, links_when_read
 from djtaskq.timelines import Asked, Moment, Timeline
 from djtaskq_monitor.models import CameraState, TaskState, WorkerState
+from djtaskq_monitor.recording.order import ENDED_STATES
 
 # What a list shows: never the columns that can be of any size.
 LISTED = ("task_id", "name", "state", "worker", "queue", "tstamp", "received", "runtime", "retries")
@@ -36,6 +37,13 @@ class Health(NamedTuple):
 
 def listed(rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.only("pk", *LISTED)
+
+
+def in_state(rows: QuerySet[Any], state: str | None) -> QuerySet[Any]:
+    """Rows in a state, by an index: those that have ended by `outcome`, the others by its absence."""
+    if state in ENDED_STATES:
+        return rows.filter(outcome=state)
+    return rows.filter(outcome=None, state=state)
 
 
 def search(rows: QuerySet[Any], term: str) -> QuerySet[Any]:

@@ -22,6 +22,9 @@ def assignments(rules: Rules, model: type[models.Model]) -> dict[str, Any]:
         expressions[name] = Case(
             When(_greater(name, model), then=Incoming(name)), default=F(name), output_field=_type(name, model)
         )
+    if rules.repeated:
+        # Whoever writes a row has read it, and knows all that was in this column: see `merging`.
+        expressions["repeats"] = Coalesce(Incoming("repeats"), F("repeats"))
     for key, columns in rules.registers.items():
         expressions |= {name: _register(key, name, model) for name in columns}
         expressions[key] = _extreme(key, Greatest)

@@ -75,7 +75,14 @@ def _task(event: Mapping[str, Any], subject: str, hostname: str, arrived: float)
         return Rejected("no task id")
     at = values.instant(event.get("timestamp"), arrived) or round(arrived * values.MICRO)
     state, column = _STATES.get(subject) or (_custom_state(subject), None)
-    task: Change = {"task_id": task_id, "state": state, "rank": order.rank(state, at), "tstamp": at}
+    task: Change = {
+        "task_id": task_id,
+        "state": state,
+        "outcome": order.outcome(state),
+        "rank": order.rank(state, at),
+        "tstamp": at,
+        "first_seen": at,
+    }
     if column is not None:
         task[column] = at
     for name, longest in (("name", NAME_LENGTH), ("root_id", NAME_LENGTH), ("parent_id", NAME_LENGTH)):
@@ -143,7 +150,7 @@ def _raised(task: Change, event: Mapping[str, Any], at: int) -> None:
 
 def _rejected(task: Change, at: int) -> None:
     """Celery sends `task-failed` for a task that raises Reject, with or without a `task-rejected`."""
-    task["state"] = states.REJECTED
+    task["state"] = task["outcome"] = states.REJECTED
     task["rank"] = order.rank(states.REJECTED, at)
     task["rejected"] = at
 

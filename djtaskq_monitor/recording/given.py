@@ -27,7 +27,14 @@ def task_change(state: str, task_id: str, fields: Mapping[str, Any]) -> Change:
     """A state reached at `fields["tstamp"]`, with what else of the model's fields is given."""
     at = instant(fields.get("tstamp") or timezone.now())
     ranked = order.rank(state, at)
-    task: Change = {"task_id": task_id, "state": state, "rank": ranked, "tstamp": at}
+    task: Change = {
+        "task_id": task_id,
+        "state": state,
+        "outcome": order.outcome(state),
+        "rank": ranked,
+        "tstamp": at,
+        "first_seen": at,
+    }
     if state in _TIMES:
         task[_TIMES[state]] = at
     worker = fields.get("worker")

@@ -1,10 +1,12 @@
 """How changes to one row become one, whatever their order.
 
 Merging is commutative, associative and idempotent: events may come late, twice, out of order and through
-several cameras, and the row is the same. Each column follows one of four rules:
+several cameras, and the row is the same. Each column follows one of five rules:
 
 - *latest*: the greatest value, of times and counts;
 - *earliest*: the least;
+- *repeated*: times of states that a task reaches with each attempt. The latest stands in the column, the
+  earlier ones in `repeats`;
 - *constant*: what is the same in every event that has it, such as the task's name. Known beats unknown;
 - *registers*: columns that stand together, held by a key (see `order`): those of the greater key win, and
   bring their own gaps with them. Where two keys are equal, each column takes the greater of the two values,
@@ -19,6 +21,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from djtaskq_monitor.recording import repeats
 from djtaskq_monitor.recording.events import Change
 
 
@@ -31,9 +34,12 @@ class Rules:
     latest: frozenset[str] = frozenset()
     earliest: frozenset[str] = frozenset()
     constant: frozenset[str] = frozenset()
+    repeated: frozenset[str] = frozenset()
 
     def merge(self, known: Change, change: Change) -> None:
         """Take `change` into `known`, in place; both are about the same row."""
+        if self.repeated:
+            repeats.merge(self.repeated, known, change)
         for column, value in change.items():
             if column in self.registers:
                 self._register(known, change, column)
@@ -78,9 +84,11 @@ TASK = Rules(
     latest=frozenset(
         ("tstamp", "received", "started", "failed", "retried", "revoked", "rejected", "cancelled", "retries")
     ),
+    earliest=frozenset(("first_seen",)),
     constant=frozenset(("name", "root_id", "parent_id")),
+    repeated=frozenset(("sent", "received", "started", "retried")),
     registers={
-        "rank": ("state", "worker"),
+        "rank": ("state", "outcome", "worker"),
         "sent": ("client", "queue", "exchange", "routing_key"),
         "described": ("args", "kwargs", "eta", "expires"),
         "succeeded": ("runtime",),
@@ -96,5 +104,6 @@ WORKER = Rules(
         "status_key": ("offline_since",),
         "software_key": ("pid", "freq", "sw_ident", "sw_ver", "sw_sys", "clock_drift"),
         "load_key": ("active", "processed", "load_1", "load_5", "load_15"),
+        "queues_key": ("queues",),
     },
 )

@@ -54,6 +54,11 @@ _BASE = {
 _CUSTOM_BASE = (1 << _CLASS_SHIFT) + _CUSTOM
 
 
+def outcome(state: str) -> str | None:
+    """The state, if it ends a task."""
+    return state if state in ENDED_STATES else None
+
+
 def rank(state: str, at: int) -> int:
     """The key of a state at a time: the greater rank is the task's state."""
     return _BASE.get(state, _CUSTOM_BASE) + (at << _PRECEDENCE_BITS)
