@@ -8,7 +8,8 @@ from typing import ClassVar
 class Figures:
     """Counts; `settled` is how many seconds after the storm the last task had ended.
 
-    `lost`: messages that Redis handed to a connection just as it was ended; they were sent again.
+    `lost`: messages that Redis handed to a connection just as it was ended, which were sent again, and
+    retries that Celery gave up to send.
     `repeats`: runs beyond the first of a task's attempt, each of them a message that was handed out again.
     """
 
