@@ -13,7 +13,7 @@ BIN := .venv/bin
 PRODUCTION = DJTASKQ_DEMO= DJTASKQ_HOME=build/lint DATABASE_URL=sqlite://:memory: \
 	DJTASKQ_ALLOWED_HOSTS=djtaskq.example DJTASKQ_SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(40))')
 
-.PHONY: help demo test faults bench lint clean python
+.PHONY: help demo test faults bench conformance lint clean python
 .SILENT:
 
 help:
@@ -21,6 +21,7 @@ help:
 	echo "make test    run all tests [ARGS=\"-k beat\"]"
 	echo "make faults  kill, stop and mislead beats and servers under load, for half an hour [ARGS=\"-k kills\"]"
 	echo "make bench   measure [BENCH=beat_scale] [ARGS=\"--peers --broker rabbitmq\"]"
+	echo "make conformance  run Celery's own integration tests on our result backend and on Redis [ARGS=\"-k chord\"]"
 	echo "make lint    run every check that runs no task"
 	echo "make clean   remove .venv, caches and builds; the demo's data in demo/ stays"
 
@@ -43,6 +44,10 @@ faults: python
 bench: python
 	$(PYTHON) -m tools.setup tests/requirements.txt --servers
 	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
+
+conformance: python
+	$(PYTHON) -m tools.setup tests/requirements.txt --servers
+	$(BIN)/python -m tests.conformance.run $(ARGS)
 
 lint: python
 	$(PYTHON) -m tools.setup tests/requirements.txt
