@@ -43,7 +43,7 @@ class KeysetChangeList(ChangeList):
             newest_first=self._newest_first(),
             size=self.list_per_page,
             limit=conf().ADMIN_COUNT_LIMIT,
-            filtered=bool(used or self.query or self._others()),
+            filtered=bool(used or self.query or self.others()),
             rare_by_index=bool(self.query) or any(getattr(spec, "by_index", True) for spec in used),
         )
         with by_index(self.queryset.db):
@@ -62,7 +62,7 @@ class KeysetChangeList(ChangeList):
                 rows = spec.queryset(None, rows)  # type: ignore[arg-type]  # it has read the request
         return rows
 
-    def _others(self) -> set[str]:
+    def others(self) -> set[str]:
         """Lookups that came by a link from elsewhere, and of which nobody knows an index."""
         known = {name for spec in self.filter_specs for name in spec.expected_parameters()}
         return set(self.get_filters_params()) - known

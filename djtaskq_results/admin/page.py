@@ -91,7 +91,9 @@ class ResultPage(KeysetAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        response = super().changeform_view(request, object_id, form_url, extra_context)
+        response = super().changeform_view(
+            request, object_id, form_url, {"show_delete": False, **(extra_context or {})}
+        )
         if isinstance(response, TemplateResponse) and response.context_data is not None:
             response.context_data |= self.panel(request, response.context_data["original"])
         return response

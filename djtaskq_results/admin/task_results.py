@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from celery.states import READY_STATES
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_celery_results import admin as _peers_admin  # noqa: F401  registers its classes, to be replaced
@@ -13,10 +15,12 @@ from djtaskq.admin import widgets
 from djtaskq.admin.sites import replace
 from djtaskq_results import queries
 from djtaskq_results.admin import filters
+from djtaskq_results.admin.actions import WORDS
 from djtaskq_results.admin.page import ResultPage
+from djtaskq_results.admin.rerun import Rerunning
 
 
-class TaskResultAdmin(ResultPage):
+class TaskResultAdmin(ResultPage, Rerunning):
     """Task results: what ran, how it ended, where and how long."""
 
     key_column = "date_done"
@@ -34,6 +38,20 @@ class TaskResultAdmin(ResultPage):
     search_fields = ("task_id",)
     search_help_text = _("The beginning of a task id, or the whole name of a task")
     empty_page = "djtaskq_results/no_results.html"
+
+    def panel(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        ended = row.status in READY_STATES
+        offered = {
+            "revoke": not ended and self.has_revoke_permission(request),
+            "terminate": not ended and self.has_terminate_permission(request),
+            "forget": self.has_forget_permission(request),
+        }
+        again = bool(row.task_name) and self.has_run_again_permission(request)
+        return {
+            **super().panel(request, row),
+            "may_run_again": again,
+            "buttons": [(kind, WORDS[kind].title) for kind, offers in offered.items() if offers],
+        }
 
     def listed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queries.listed(queryset)

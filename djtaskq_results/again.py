@@ -1,0 +1,101 @@
+"""Sending a task again: with the arguments that are stored, or with those that a person typed."""
+
+import dataclasses
+import uuid
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import QueueNotFound
+from django.db import IntegrityError, router, transaction
+from kombu.exceptions import EncodeError
+from kombu.utils.json import loads
+
+from djtaskq.db.clock import now
+from djtaskq.errors import DjtaskqError
+from djtaskq_results.models import ID_LENGTH, Rerun, TaskDetail
+from djtaskq_results.plain import JSON
+
+
+class NotSent(DjtaskqError):
+    """{name} was not sent: {reason}"""
+
+
+class NotStored(NotSent):
+    """The name or the real arguments of task {task_id} are not stored: run it again from its page."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Arguments:
+    """The JSON of a task's real arguments: a list and an object."""
+
+    args: str
+    kwargs: str
+
+    def loaded(self) -> tuple[list[Any], dict[str, Any]]:
+        """The values, times and UUIDs among them as such; ValueError for what is no list and no object."""
+        args, kwargs = loads(self.args), loads(self.kwargs)
+        if not isinstance(args, list) or not isinstance(kwargs, dict):
+            raise ValueError("arguments are a list and an object")  # noqa: TRY004  as for text that is no JSON
+        return args, kwargs
+
+
+def stored_arguments(row: Any, detail: TaskDetail | None) -> Arguments | None:
+    """A task's real arguments, or None where only the text is stored that messages carry for people.
+
+    That text is never evaluated: it may be cut, and it is what somebody else wrote.
+    """
+    if detail is not None and detail.args is not None and detail.kwargs is not None:
+        return _checked(detail.args, detail.kwargs)
+    if row.content_type == JSON and row.task_args and row.task_kwargs:
+        return _checked(row.task_args, row.task_kwargs)
+    return None
+
+
+def _checked(args: str, kwargs: str) -> Arguments | None:
+    found = Arguments(args, kwargs)
+    try:
+        found.loaded()
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return found
+
+
+def send(app: Celery, name: str, arguments: Arguments, *, task_id: str, queue: str = "") -> None:
+    """Publish it under its own name; raises `NotSent`, or the broker's errors where that is away."""
+    args, kwargs = arguments.loaded()
+    options: dict[str, Any] = {"task_id": task_id, **({"queue": queue} if queue else {})}
+    app.loader.import_default_modules()
+    task: Any = app.tasks.get(name)
+    try:
+        if task is None:
+            app.send_task(name, args, kwargs, **options)
+        else:
+            task.apply_async(args, kwargs, **options)
+    except (TypeError, QueueNotFound, EncodeError) as error:
+        raise NotSent(name=name, reason=str(error)) from error
+
+
+def send_once(
+    app: Celery, row: Any, arguments: Arguments, *, task_id: uuid.UUID, queue: str, username: str
+) -> bool:
+    """Send `row`'s task again as `task_id`; False if that was done already: a form may come twice."""
+    using = router.db_for_write(Rerun)
+    rerun = Rerun(original_id=row.task_id, task_id=str(task_id), username=username, sent_at=now(using))
+    try:
+        with transaction.atomic(using=using):
+            rerun.save(using=using, force_insert=True)
+    except IntegrityError:
+        return False
+    sent = False
+    try:
+        send(app, row.task_name, arguments, task_id=str(task_id), queue=queue)
+        sent = True
+    finally:
+        if not sent:
+            rerun.delete(using=using)
+    return True
+
+
+def new_id(operation: uuid.UUID, task_id: str) -> str:
+    """The id under which an operation sends a task, however often: a repeat can be told from another."""
+    return str(uuid.uuid5(operation, task_id))[:ID_LENGTH]
