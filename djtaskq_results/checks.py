@@ -12,6 +12,7 @@ from django.core import checks
 
 from djtaskq.conf import InvalidSetting, conf
 from djtaskq_results.lifetimes import problems
+from djtaskq_results.widekeys import check_keys
 
 ENTRY_POINT = "djtaskq"
 PATH = "djtaskq_results.backends:DatabaseBackend"
@@ -22,6 +23,7 @@ ALIKE = 0.75
 def register() -> None:
     checks.register(check_result_backend)
     checks.register(check_retention)
+    checks.register(check_keys, checks.Tags.database)
 
 
 def check_result_backend(
