@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError
 
 from djtaskq.conf import conf
 from djtaskq.db.claims import writing
+from djtaskq.db.retry import translated
 from djtaskq_beat import heartbeat, latest, pruning, reconciliation
 from djtaskq_beat.afterwards import Refusal, counts_of, mirror, put_off, refuse, stamp, take_over, unpublished
 from djtaskq_beat.alerting import sending
@@ -87,7 +88,8 @@ class Dispatcher:
     def close(self) -> None:
         """Record what a signal kept from being recorded, and release the broker's connection."""
         try:
-            self._settle()
+            with translated(self.using):
+                self._settle()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("beat: the last runs could not be stamped and may be sent twice: %s", error)
         self.heartbeat.stop()

@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError, connections, router
 from django_celery_beat import schedulers as theirs
 
 from djtaskq.conf import conf
-from djtaskq.db.retry import Cause, cause, discard
+from djtaskq.db.retry import Cause, cause, discard, translated
 from djtaskq_beat.declared import Declarer, default_entries
 from djtaskq_beat.dispatcher import Dispatcher
 from djtaskq_beat.errors import Unschedulable
@@ -64,9 +64,10 @@ class DatabaseScheduler(theirs.DatabaseScheduler):  # type: ignore[misc]  # djan
     def _tick(self) -> float:
         self._ticking = True
         try:
-            self._refresh_connection()
-            self._declare()
-            wait = self._engine().step()
+            with translated(_database()):
+                self._refresh_connection()
+                self._declare()
+                wait = self._engine().step()
         except (DatabaseError, InterfaceError) as error:
             return min(self._report(error), float(self.max_interval))
         except (SystemExit, KeyboardInterrupt):

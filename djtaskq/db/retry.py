@@ -88,7 +88,8 @@ def retrying(
     pauses = _pauses()
     while True:
         try:
-            return work()
+            with translated(using):
+                return work()
         except (DatabaseError, InterfaceError) as error:
             why = cause(error)
             pause = next(pauses)
@@ -99,6 +100,17 @@ def retrying(
             if on_retry is not None:
                 on_retry(why, error)
         sleep(pause)
+
+
+@contextlib.contextmanager
+def translated(using: str) -> Iterator[None]:
+    """Have errors of the driver raised as Django's.
+
+    Django does so wherever it calls the driver, but for the closing of a cursor: there, mysqlclient reads
+    what is left of an answer, and may find that the connection is lost.
+    """
+    with connections[using].wrap_database_errors:
+        yield
 
 
 def discard(using: str) -> None:

@@ -4,6 +4,7 @@ import pytest
 from django.db import connections
 from django.db.backends.signals import connection_created
 
+from djtaskq_beat.models import NextRun
 from djtaskq_beat.schedulers import DatabaseScheduler
 from tests.waiting import eventually
 
@@ -81,3 +82,38 @@ def end_session(alias):
     with other.cursor() as cursor:
         cursor.execute(ends, [session])
     other.close()
+
+
+class Lost:
+    """A driver's cursor that finds, when it is closed, that the connection is lost."""
+
+    def __init__(self, cursor, error):
+        self._cursor, self._error = cursor, error
+
+    def __getattr__(self, name):
+        return getattr(self._cursor, name)
+
+    def __iter__(self):
+        return iter(self._cursor)
+
+    def close(self):
+        self._cursor.close()
+        raise self._error
+
+
+def test_a_tick_survives_what_the_driver_raises_of_a_cursor_that_it_closes(
+    scheduler, database, make_task, monkeypatch, caplog
+):
+    make_task()
+    eventually(scheduler.tick)
+    connection = connections[database]
+    error = connection.Database.OperationalError(2006, "Server has gone away")
+    create_cursor = connection.create_cursor
+    with monkeypatch.context() as broken:
+        broken.setattr(connection, "create_cursor", lambda name=None: Lost(create_cursor(name), error))
+        with pytest.raises(connection.Database.OperationalError):
+            NextRun.objects.exists()
+        assert scheduler.tick() > 0
+        scheduler.close()
+    assert "Server has gone away" in caplog.text
+    assert eventually(scheduler.tick) > 0
