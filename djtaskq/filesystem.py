@@ -17,12 +17,25 @@ from typing import Any
 from kombu.transport import TRANSPORT_ALIASES, filesystem
 from kombu.utils.json import dumps, loads
 
+from djtaskq.errors import DjtaskqError
+
 # The stubs know of less than there is.
 _kombu: Any = filesystem
 
 
+class NoFolder(DjtaskqError, OSError):
+    """The broker's folder {folder} does not exist: make it, or mend CELERY_BROKER_TRANSPORT_OPTIONS."""
+
+
 class Channel(_kombu.Channel):  # type: ignore[misc]  # see above
     """Puts and takes messages by renaming, and binds queues one after the other."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A folder that is mounted or made later is waited for, as a broker that is not started yet.
+        for folder in (self.data_folder_in, self.data_folder_out):
+            if not Path(folder).is_dir():
+                raise NoFolder(folder=folder)
 
     def _put(self, queue: str, payload: Any, **_kwargs: Any) -> None:
         name = f"{time.time_ns():020}_{uuid.uuid4()}.{queue}.msg"
@@ -72,6 +85,7 @@ class Transport(_kombu.Transport):  # type: ignore[misc]  # see above
     """The transport behind `filesystem://` URLs once `install` was called."""
 
     Channel = Channel
+    connection_errors = (*_kombu.Transport.connection_errors, OSError)
 
 
 def install() -> None:

@@ -23,6 +23,8 @@ from djtaskq_beat.windows import OneByOne, Window, window_for
 
 logger = get_logger("celery.beat")
 LONGEST_PAUSE = 5.0
+# One message may be at fault itself; of two, one after the other and none between them, it is the broker.
+_CHOKED = 2
 OperationalError = exceptions.OperationalError
 # Of a batch that broke off; kombu has it since 5.7.
 _BatchError: type[BaseException] = getattr(exceptions, "BatchPublishError", OperationalError)
@@ -61,6 +63,8 @@ class Publisher:
         self._window: Window = OneByOne()
         self._levels = 3
         self._away = False
+        self._said = ""
+        self._choked = 0
         self._pause = 0.0
         self._not_before = 0.0
 
@@ -122,7 +126,11 @@ class Publisher:
 
     def problem(self) -> str:
         """Why nothing goes out; empty if it does. A broker that was away is looked for."""
-        return "The broker cannot be reached." if self._away and not self.reachable() else ""
+        if self._away and not self.reachable():
+            return f"The broker cannot be reached: {self._said}"
+        if self._choked >= _CHOKED:
+            return f"The broker can be reached, but takes no message: {self._said}"
+        return ""
 
     def close(self) -> None:
         connection, self._connection, self._producer = self._connection, None, None
@@ -163,6 +171,7 @@ class Publisher:
         else:
             outcome.published += runs
             outcome.broke = 0
+            self._choked = 0 if runs else self._choked
 
     def _broke(self, outcome: Outcome, count: int, error: BaseException) -> None:
         """The first time it may be a connection that broke while idle; then it is one run, or the broker."""
@@ -175,6 +184,7 @@ class Publisher:
             outcome.crowd = len(outcome.waiting) - count
         elif self.reachable():
             outcome.unsendable.append(outcome.waiting.pop(0))
+            self._choked += 1
 
     def _refused(self, run: Run, now: dt.datetime) -> Refusal | None:
         """Send one run; why not, where only its own message prevents it. Raises connection errors."""
@@ -241,6 +251,7 @@ class Publisher:
         if not self._away:
             logger.error("beat: The broker cannot be reached: %s. Nothing is lost, it is tried again.", error)
         self._away = True
+        self._said = str(error)
         if pause:
             self._pause = min(max(0.5, self._pause * 2), LONGEST_PAUSE)
             self._not_before = time.monotonic() + self._pause

@@ -105,7 +105,7 @@ def test_a_dispatcher_counts_what_it_did_and_says_goodbye(dispatcher, make_task,
 
 
 def test_it_says_that_the_broker_is_away(dispatcher, monkeypatch):
-    dispatcher.publisher._away = True
+    dispatcher.publisher._fail(OSError("refused"))
     monkeypatch.setattr(dispatcher.publisher, "reachable", lambda: False)
     dispatcher._report()
-    assert Beat.objects.get().problem == "The broker cannot be reached."
+    assert Beat.objects.get().problem == "The broker cannot be reached: refused"

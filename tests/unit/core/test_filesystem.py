@@ -3,6 +3,7 @@ from queue import Empty
 
 import pytest
 from kombu import Connection
+from kombu.exceptions import OperationalError
 from kombu.transport import TRANSPORT_ALIASES
 
 from djtaskq.filesystem import Transport
@@ -101,3 +102,13 @@ def test_bindings_made_at_once_are_all_kept(connect):
     assert len(channels[0].get_table("events")) == 80
     channels[0].queue_delete("queue-0-0")
     assert len(channels[1].get_table("events")) == 79
+
+
+def test_a_folder_that_is_not_there_is_a_broker_that_cannot_be_reached(tmp_path, filesystem_broker_options):
+    missing = tmp_path / "messages"
+    options = {**filesystem_broker_options, "data_folder_in": str(missing), "data_folder_out": str(missing)}
+    with Connection("localhost", transport=Transport, transport_options=options) as connection:
+        with pytest.raises(OperationalError, match="messages does not exist: make it"):
+            connection.ensure_connection(max_retries=1, interval_start=0)
+        missing.mkdir()
+        connection.ensure_connection(max_retries=1, interval_start=0)
