@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import router
 
+from djtaskq.conf import InvalidSetting, conf
 from djtaskq_beat.alerting.checks import check_alerts
 
 NAME = "djtaskq"
@@ -20,6 +21,7 @@ def register() -> None:
     checks.register(check_scheduler)
     checks.register(check_time_zones)
     checks.register(check_databases)
+    checks.register(check_grace)
     checks.register(check_alerts)
 
 
@@ -67,6 +69,23 @@ def check_databases(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> 
     )
     hint = "Have DATABASE_ROUTERS answer the same for both apps, then run migrate on that database."
     return [checks.Error(problem, hint=hint, id="djtaskq_beat.E004")]
+
+
+def check_grace(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
+    """Whether a beat has published what it claimed before another one may take it over."""
+    try:
+        grace, publish = conf().BEAT_GRACE_SECONDS, conf().BEAT_PUBLISH_SECONDS
+    except InvalidSetting:
+        return []  # reported as djtaskq.E003
+    if grace > publish:
+        return []
+    problem = (
+        f"DJTASKQ['BEAT_GRACE_SECONDS'] is {grace} and BEAT_PUBLISH_SECONDS is {publish}: while the broker "
+        "is slow, what one beat is still publishing is taken over by another one, and goes out twice under "
+        "the same task id."
+    )
+    hint = "Make BEAT_GRACE_SECONDS several times BEAT_PUBLISH_SECONDS; the defaults are 30 and 5."
+    return [checks.Warning(problem, hint=hint, id="djtaskq_beat.W005")]
 
 
 def _zone_problems() -> Iterator[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from djtaskq_beat.checks import check_scheduler, check_time_zones
+from djtaskq_beat.checks import check_grace, check_scheduler, check_time_zones
 
 SETTINGS = """
 SECRET_KEY = "x"
@@ -117,3 +117,18 @@ def test_two_time_zones_are_a_warning(settings):
     assert [problem.id for problem in check_time_zones(None)] == ["djtaskq_beat.W001"]
     settings.CELERY_TIMEZONE, settings.DJANGO_CELERY_BEAT_TZ_AWARE = "UTC", False
     assert [problem.id for problem in check_time_zones(None)] == ["djtaskq_beat.W002"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, []),
+        ({"BEAT_GRACE_SECONDS": 5.5}, []),
+        ({"BEAT_GRACE_SECONDS": 5}, ["djtaskq_beat.W005"]),
+        ({"BEAT_PUBLISH_SECONDS": 60}, ["djtaskq_beat.W005"]),
+        ({"BEAT_PUBLISH_SECONDS": "much"}, []),
+    ],
+)
+def test_what_is_still_being_published_must_not_be_taken_over(values, said, settings):
+    settings.DJTASKQ = values
+    assert [problem.id for problem in check_grace(None)] == said
