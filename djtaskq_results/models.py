@@ -121,7 +121,7 @@ class Operation(models.Model):
     """Something that a person does to many results in the background: what, to which, and how far it is.
 
     `criteria` says which rows (`{"query": "…"}` as a list's address has it, or `{"ids": […]}`), none newer
-    than `last_pk`; it goes through them by key, and `cursor` is the last key that is done. One runner at a
+    than `last_pk`; it goes through them by key, and `reached` is the last key that is done. One runner at a
     time holds it, until `held_until`. It is over once `ended_at` is set.
     """
 
@@ -137,7 +137,7 @@ class Operation(models.Model):
     options = models.JSONField(_("how"), default=dict)
     username = models.CharField(_("who"), max_length=255)
     last_pk = models.BigIntegerField(default=0)
-    cursor = models.BigIntegerField(default=0)
+    reached = models.BigIntegerField(default=0)
     expected = models.BigIntegerField(_("results that matched"), null=True)
     done = models.BigIntegerField(_("done"), default=0)
     skipped = models.BigIntegerField(_("left out"), default=0)

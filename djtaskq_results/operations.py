@@ -1,7 +1,7 @@
 """What people do to many results: batch by batch, in the background, safe to be run twice.
 
 An operation is done to the rows that match and are no newer than it, in the order of their keys. One runner
-holds it at a time, and moves its cursor after each batch: who takes over from one that died repeats a batch
+holds it at a time, and moves its mark after each batch: who takes over from one that died repeats a batch
 at most, and each of the batches is one that may be repeated.
 """
 
@@ -127,7 +127,7 @@ def _held(using: str, operation_id: uuid.UUID, runner: uuid.UUID) -> Operation |
 
 
 def _left(operation: Operation) -> QuerySet[Any]:
-    return matching(operation.criteria).filter(pk__gt=operation.cursor, pk__lte=operation.last_pk)
+    return matching(operation.criteria).filter(pk__gt=operation.reached, pk__lte=operation.last_pk)
 
 
 def _batch(operation: Operation) -> list[Any]:
@@ -138,12 +138,12 @@ def _batch(operation: Operation) -> list[Any]:
     return list(rows.only("pk", *columns)[:BATCH])
 
 
-def _advance(using: str, operation: Operation, runner: uuid.UUID, cursor: int, outcome: Done) -> None:
+def _advance(using: str, operation: Operation, runner: uuid.UUID, reached: int, outcome: Done) -> None:
     """Count a batch once, by whoever holds the operation still."""
-    rows = Operation.objects.using(using).filter(pk=operation.pk, runner=runner, cursor=operation.cursor)
+    rows = Operation.objects.using(using).filter(pk=operation.pk, runner=runner, reached=operation.reached)
     changes: dict[str, Any] = {"problem": outcome.reason} if outcome.reason else {}
     rows.update(
-        cursor=cursor, done=F("done") + outcome.done, skipped=F("skipped") + outcome.skipped, **changes
+        reached=reached, done=F("done") + outcome.done, skipped=F("skipped") + outcome.skipped, **changes
     )
 
 

@@ -137,7 +137,7 @@ def _state(operation: Operation) -> SafeString:
         return widgets.badge("good", "✓", _("done"))
     return (
         widgets.badge("running", "▶", _("under way"))
-        if operation.cursor
+        if operation.reached
         else widgets.badge("waiting", "…", _("waiting for a worker"))
     )
 
