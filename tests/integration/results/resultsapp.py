@@ -1,6 +1,8 @@
 """A Celery app with the tasks that these tests send; run by a real worker on tests.settings."""
 
 import os
+import signal
+import time
 
 import django
 from celery import Celery
@@ -65,3 +67,13 @@ def progress_inside_a_transaction(self):
         seen = self.AsyncResult(self.request.id).state
         transaction.set_rollback(True)
     return seen
+
+
+@app.task
+def hang():
+    time.sleep(60)
+
+
+@app.task
+def be_killed():
+    os.kill(os.getpid(), signal.SIGKILL)
