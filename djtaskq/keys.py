@@ -176,3 +176,33 @@ class Settings:
         "How long tasks in every other state are kept, in seconds; None keeps them.",
         at_least=0,
     )
+    MONITOR_WORKER_EXPIRE: float | None = _setting(
+        86_400.0,
+        "How long workers that went offline or are lost are kept, in seconds; None keeps them.",
+        at_least=60,
+    )
+    MONITOR_STATISTICS: bool = _setting(
+        True,
+        "Whether cameras count tasks by the minute, their name, queue and worker.",
+    )
+    MONITOR_STATISTICS_LABELS: int = _setting(
+        1_000,
+        "How many task names, queues and workers, of each, statistics tell apart; those that come later are"
+        " counted together as “(other)”.",
+        at_least=1,
+    )
+    MONITOR_STATISTICS_MINUTES: float | None = _setting(
+        172_800.0,
+        "How long statistics by the minute are kept, in seconds; None keeps them.",
+        at_least=7_200,
+    )
+    MONITOR_STATISTICS_HOURS: float | None = _setting(
+        5_184_000.0,
+        "How long statistics by the hour are kept, in seconds; None keeps them.",
+        at_least=86_400,
+    )
+    MONITOR_STATISTICS_DAYS: float | None = _setting(
+        94_608_000.0,
+        "How long statistics by the day are kept, in seconds; None keeps them.",
+        at_least=86_400,
+    )

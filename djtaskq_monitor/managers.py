@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from djtaskq.db.fields import from_microseconds
 from djtaskq.db.upsert import Incoming, Upsert
-from djtaskq_monitor.recording import given
+from djtaskq_monitor.recording import given, writing
 from djtaskq_monitor.recording.assignments import assignments
 from djtaskq_monitor.recording.events import Change
-from djtaskq_monitor.recording.merge import TASK, WORKER, Rules
+from djtaskq_monitor.recording.merge import TASK, WORKER
 
 if TYPE_CHECKING:
     from djtaskq_monitor.models import TaskState, WorkerState
@@ -32,8 +32,11 @@ _DATETIMES = frozenset(("tstamp", "eta", "expires", "last_heartbeat"))
 
 class TaskStateQuerySet(_TaskStates):
     def merge(self, changes: Iterable[Change]) -> None:
-        """Merge changes to different tasks into their rows, one statement for up to 1,000."""
-        _merge(self.model, TASK, changes, _written_to(self))
+        """Merge changes to different tasks into their rows, and count them in the statistics; all or none.
+
+        One statement for up to 1,000, and two for all of them.
+        """
+        _merge_tasks(self.model, changes, _written_to(self))
 
     def active(self) -> "TaskStateQuerySet":
         """Tasks that no expiry has hidden."""
@@ -77,14 +80,14 @@ class TaskStateQuerySet(_TaskStates):
         `defaults` are fields of the model; its `tstamp` is when the state was reached, now if it is missing.
         """
         using = _written_to(self)
-        _merge(self.model, TASK, [given.task_change(state, task_id, defaults)], using)
+        _merge_tasks(self.model, [given.task_change(state, task_id, defaults)], using)
         return self.using(using).get(task_id=task_id)
 
 
 class WorkerStateQuerySet(_WorkerStates):
     def merge(self, changes: Iterable[Change]) -> None:
         """Merge changes to different workers into their rows, one statement for up to 1,000."""
-        _merge(self.model, WORKER, changes, _written_to(self))
+        _merge_workers(self.model, changes, _written_to(self))
 
     def update_heartbeat(self, hostname: str, heartbeat: dt.datetime, update_freq: float) -> "WorkerState":
         """Note a worker's sign of life, unless its row was written in the last `update_freq` seconds."""
@@ -93,7 +96,7 @@ class WorkerStateQuerySet(_WorkerStates):
         known = self.using(using).filter(hostname=hostname, last_update__gte=recent).first()
         if known is not None:
             return known
-        _merge(self.model, WORKER, [given.worker_change(hostname, heartbeat)], using)
+        _merge_workers(self.model, [given.worker_change(hostname, heartbeat)], using)
         return self.using(using).get(hostname=hostname)
 
 
@@ -107,16 +110,24 @@ def _written_to(rows: models.QuerySet[Any]) -> str:
     return chosen or router.db_for_write(rows.model)
 
 
-def _merge(model: type[models.Model], rules: Rules, changes: Iterable[Change], using: str) -> None:
-    _upsert(model, rules.key).write([_instance(model, change) for change in changes], using=using)
+def _merge_tasks(model: type[models.Model], changes: Iterable[Change], using: str) -> None:
+    writing.write(list(changes), _upsert_tasks(model), functools.partial(_instance, model), using=using)
+
+
+def _merge_workers(model: type[models.Model], changes: Iterable[Change], using: str) -> None:
+    _upsert_workers(model).write([_instance(model, change) for change in changes], using=using)
 
 
 @functools.cache
-def _upsert(model: type[models.Model], key: str) -> Upsert:
-    if key == TASK.key:
-        return Upsert(model, key=[key], assign=assignments(TASK, model) | {"writes": F("writes") + 1})
+def _upsert_tasks(model: type[models.Model]) -> Upsert:
+    assign = assignments(TASK, model) | {"writes": F("writes") + 1}
+    return Upsert(model, key=[TASK.key], assign=assign)
+
+
+@functools.cache
+def _upsert_workers(model: type[models.Model]) -> Upsert:
     assign = assignments(WORKER, model) | {"last_update": Incoming("last_update")}
-    return Upsert(model, key=[key], assign=assign)
+    return Upsert(model, key=[WORKER.key], assign=assign)
 
 
 def _instance(model: type[models.Model], change: Change) -> models.Model:

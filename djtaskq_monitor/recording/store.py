@@ -1,4 +1,4 @@
-"""Changes into the tables: one statement for up to 1,000 rows, and never a neighbour lost with a bad row."""
+"""Changes into the tables: few statements for many rows, and never a neighbour lost with a bad row."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
 
 from djtaskq.db.retry import Cause, cause
-from djtaskq.db.upsert import MOST_ROWS
 from djtaskq_monitor.models import TaskState, WorkerState
 from djtaskq_monitor.recording.events import Change
 from djtaskq_monitor.recording.merge import TASK, WORKER, Rules
 from djtaskq_monitor.recording.recorder import Pending
+from djtaskq_monitor.recording.writing import OvertakenError
 
 logger = logging.getLogger(__name__)
 
+# A transaction is no longer than a second or so.
+_MOST_ROWS = 5_000
 # A statement is no longer than every server takes (MariaDB: 16 MB), whatever workers send.
 _MOST_CHARACTERS = 4_000_000
 _A_ROWS_FAULT = (DataError, IntegrityError, ValueError, OverflowError)
@@ -43,7 +45,7 @@ def _write_rows(
             set_aside += _write_batch(model, rules, batch, using)
             for change in batch:
                 del left[change[rules.key]]
-    except (DatabaseError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError, OvertakenError) as error:
         logger.warning("%d rows wait for the next write: %s", len(left), error)
         if cause(error) is Cause.OUTAGE:
             connections[using].close()
@@ -57,7 +59,7 @@ def _batches(rows: Mapping[str, Change]) -> Iterator[list[Change]]:
     for key in sorted(rows):
         batch.append(rows[key])
         characters += sum(len(value) for value in rows[key].values() if isinstance(value, str))
-        if len(batch) == MOST_ROWS or characters > _MOST_CHARACTERS:
+        if len(batch) == _MOST_ROWS or characters > _MOST_CHARACTERS:
             yield batch
             batch, characters = [], 0
     if batch:

@@ -3,8 +3,6 @@
 import copy
 
 import pytest
-from django.db import connections
-from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -94,13 +92,3 @@ def test_a_task_s_life_one_event_at_a_time_in_either_direction(database, told, b
     changes = changes_of(reversed(told) if backwards else told, "task")
     stored = in_sql(TaskState, merge.TASK, [[change] for change in changes], database)
     assert same(merge.TASK, in_python(merge.TASK, changes)["t"], stored["t"])
-
-
-def test_a_thousand_tasks_are_one_statement(database):
-    changes = [change for number in range(1_000) for change in changes_of(success(f"t{number}"), "task")]
-    rows = in_python(merge.TASK, changes).values()
-    for _ in range(2):  # new, then known
-        with CaptureQueriesContext(connections[database]) as statements:
-            TaskState.objects.using(database).merge(rows)
-        assert len(statements) == 1
-    assert TaskState.objects.filter(state="SUCCESS").count() == 1_000

@@ -1,0 +1,103 @@
+"""What was counted, by task name, queue, worker and period."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from djtaskq_monitor.statistics import histogram
+from djtaskq_monitor.statistics.histogram import Counts
+
+# What is counted, each by the time that a task's row has for it.
+STATES = (
+    "sent",
+    "received",
+    "started",
+    "succeeded",
+    "failed",
+    "retried",
+    "revoked",
+    "rejected",
+    "cancelled",
+)
+
+
+class Label(NamedTuple):
+    """Whose tasks; each is empty where it is not known, and `worker` for what clients say."""
+
+    name: str
+    queue: str
+    worker: str
+
+
+@dataclasses.dataclass(slots=True)
+class Cell:
+    """How many reached each of `STATES`; sums of runtimes and waits in microseconds, and their histograms."""
+
+    states: list[int] = dataclasses.field(default_factory=lambda: [0] * len(STATES))
+    runtime: int = 0
+    wait: int = 0
+    runtimes: Counts = dataclasses.field(default_factory=dict)
+    waits: Counts = dataclasses.field(default_factory=dict)
+
+    def add(self, other: "Cell") -> None:
+        self.states = [mine + more for mine, more in zip(self.states, other.states, strict=True)]
+        self.runtime += other.runtime
+        self.wait += other.wait
+        histogram.add(self.runtimes, other.runtimes)
+        histogram.add(self.waits, other.waits)
+
+    def __bool__(self) -> bool:
+        """Whether anything is left of what was added and taken away."""
+        return any(self.states) or any(self.runtimes.values()) or any(self.waits.values())
+
+
+class Tally:
+    """Cells by label and by the minute, in whole minutes since the epoch."""
+
+    def __init__(self) -> None:
+        self.cells: dict[tuple[Label, int], Cell] = {}
+
+    def cell(self, label: Label, minute: int) -> Cell:
+        found = self.cells.get((label, minute))
+        if found is None:
+            found = self.cells[label, minute] = Cell()
+        return found
+
+    def __iter__(self) -> Iterator[tuple[Label, int, Cell]]:
+        for (label, minute), cell in self.cells.items():
+            if cell:
+                yield label, minute, cell
+
+    def write(self) -> str:
+        """As text, empty if nothing was counted."""
+        rows = [
+            [
+                *label,
+                minute,
+                cell.states,
+                cell.runtime,
+                cell.wait,
+                histogram.write(cell.runtimes),
+                histogram.write(cell.waits),
+            ]
+            for label, minute, cell in self
+        ]
+        return json.dumps(rows, ensure_ascii=False, separators=(",", ":")) if rows else ""
+
+    def read(self, text: str) -> None:
+        """Add what `write` wrote."""
+        for name, queue, worker, minute, *figures in json.loads(text):
+            self.cell(Label(name, queue, worker), minute).add(cell(figures))
+
+
+def cell(figures: Sequence[object]) -> Cell:
+    """A cell of what `Tally.write` and the tables hold of it: states, sums, and histograms as text."""
+    states, runtime, wait, runtimes, waits = figures
+    return Cell(
+        list(states),  # type: ignore[call-overload]
+        int(runtime),  # type: ignore[call-overload]
+        int(wait),  # type: ignore[call-overload]
+        histogram.read(str(runtimes)),
+        histogram.read(str(waits)),
+    )
