@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.db import models, router
-from django.db.models import QuerySet
+from django.db.models import QuerySet, signals
 from django.db.models.deletion import Collector
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
@@ -19,8 +19,8 @@ from djtaskq.db.claims import writing
 from djtaskq_beat.triggers import SCHEDULE_FIELDS
 
 BATCH = 500
-# django-celery-beat notes each of these, and cannot be told not to.
-SCHEDULES_BATCH = 50
+# Of schedules, while each deletion is noted: every note has to get past those before it.
+NOTED_BATCH = 50
 
 
 def delete_tasks(tasks: QuerySet[PeriodicTask], *, progress: Callable[[int], object] | None = None) -> int:
@@ -44,14 +44,28 @@ def delete_tasks(tasks: QuerySet[PeriodicTask], *, progress: Callable[[int], obj
 
 
 def delete_schedules(schedules: QuerySet[models.Model]) -> int:
-    """Delete rows of one of the four schedules, first the tasks that use them; returns how many tasks."""
-    using = router.db_for_write(schedules.model)
+    """Delete rows of one of the four schedules, first the tasks that use them; returns how many tasks.
+
+    Where nobody but django-celery-beat listens to each deletion, and no table of the project's own refers to
+    the rows, a batch is one statement, and all of them are one note.
+    """
+    model = schedules.model
+    using = router.db_for_write(model)
     keys = sorted(schedules.values_list("pk", flat=True))
+    at_once = _concern_nobody_else(model)
     deleted = 0
-    for batch in _batches(keys, SCHEDULES_BATCH):
-        deleted += delete_tasks(tasks_of(schedules.model, batch))
-        with writing(using):
-            schedules.model._default_manager.using(using).filter(pk__in=batch).delete()
+    try:
+        for batch in _batches(keys, BATCH if at_once else NOTED_BATCH):
+            deleted += delete_tasks(tasks_of(model, batch))
+            with writing(using):
+                rows = model._default_manager.using(using).filter(pk__in=batch)
+                if at_once:
+                    rows._raw_delete(using)  # noqa: SLF001  delete() without asking who listens
+                else:
+                    rows.delete()
+    finally:
+        if keys and at_once:
+            PeriodicTasks.update_changed()
     return deleted
 
 
@@ -60,6 +74,22 @@ def tasks_of(schedule: type[models.Model], keys: Any) -> QuerySet[PeriodicTask]:
     kind = next(kind for kind, (model, _) in SCHEDULE_FIELDS.items() if model is schedule)
     found: QuerySet[PeriodicTask] = PeriodicTask._default_manager.filter(**{f"{kind}__in": keys})
     return found
+
+
+def _concern_nobody_else(schedule: type[models.Model]) -> bool:
+    """Whether of these rows only their tasks are to be deleted, and only django-celery-beat is to be told."""
+    related = schedule._meta.get_fields(include_hidden=True)
+    referring = {field.related_model for field in related if field.auto_created and not field.concrete}
+    return referring <= {PeriodicTask} and not any(
+        _others_listen(signal, schedule) for signal in (signals.pre_delete, signals.post_delete)
+    )
+
+
+def _others_listen(signal: signals.ModelSignal, schedule: type[models.Model]) -> bool:
+    others = signals.ModelSignal()
+    others.receivers = list(signal.receivers)
+    others.disconnect(PeriodicTasks.update_changed, sender=schedule)
+    return others.has_listeners(schedule)
 
 
 def _delete_batch(keys: Sequence[int], using: str) -> int:

@@ -131,6 +131,45 @@ def test_a_schedule_takes_its_tasks_along_in_batches(many, minutely, make_task, 
     assert NextRun.objects.count() == 1
 
 
+def crontabs(count):
+    return CrontabSchedule.objects.bulk_create(CrontabSchedule(minute=str(number)) for number in range(count))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda number: CrontabSchedule(minute=str(number)), lambda number: IntervalSchedule(every=number)],
+    ids=["crontab", "interval"],
+)
+def test_many_schedules_are_one_statement_and_one_note(database, make):
+    PeriodicTasks.objects.all().delete()
+    model = type(make(1))
+
+    def statements(count):
+        model.objects.bulk_create(make(number) for number in range(1, count + 1))
+        return captured(database, lambda: delete_schedules(model.objects.all()))
+
+    few, many = statements(2), statements(59)
+    assert many <= few
+    assert not model.objects.exists()
+    assert PeriodicTasks.last_change() is not None
+
+
+def test_whoever_listens_to_the_deletion_of_a_schedule_is_called_for_each(database):
+    called = []
+
+    def note(instance, **_rest):
+        called.append(instance.minute)
+
+    crontabs(3)
+    post_delete.connect(note, sender=CrontabSchedule)
+    try:
+        delete_schedules(CrontabSchedule.objects.all())
+    finally:
+        post_delete.disconnect(note, sender=CrontabSchedule)
+    assert sorted(called) == ["0", "1", "2"]
+    assert not CrontabSchedule.objects.exists()
+
+
 def test_more_than_a_form_may_have_fields_are_deleted_and_the_page_that_asks_is_light(
     browser, many, database
 ):
