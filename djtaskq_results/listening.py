@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from djtaskq.conf import conf
 from djtaskq.db import retry
-from djtaskq.db.announcing import bucket
+from djtaskq.db.announcing import bucket, buckets_to_hold
 from djtaskq.db.aside import outside
 from djtaskq.db.features import features
 from djtaskq.db.listening import NothingIsHeard, Session
@@ -82,8 +82,7 @@ class Listener:
             if self._running:
                 self._ring()
             elif time.monotonic() >= self._deaf_until:
-                self._running = True
-                threading.Thread(target=self._run, name=f"djtaskq-{self._using}", daemon=True).start()
+                self._start()
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -95,7 +94,10 @@ class Listener:
                 self._waiting[task_id].remove(subscription)
                 if not self._waiting[task_id]:
                     del self._waiting[task_id]
-            self._wanted.subtract(subscription.buckets)
+            for number in subscription.buckets:
+                self._wanted[number] -= 1
+                if not self._wanted[number]:
+                    del self._wanted[number]
             self._ring()
 
     def taken_from(self, subscription: Subscription) -> set[str]:
@@ -109,6 +111,14 @@ class Listener:
             subscription.armed = False
         if self._session is not None:
             self._session.leave_to_parent()
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._run, name=f"djtaskq-{self._using}", daemon=True).start()
+        except RuntimeError:  # no more threads, or the interpreter is about to end
+            self._deaf_until = time.monotonic() + DEAF
+        else:
+            self._running = True
 
     def _ring(self) -> None:
         if self._bell is not None:
@@ -167,17 +177,19 @@ class Listener:
     def _hold(self, session: Session, held: set[int]) -> set[int]:
         """Hold the buckets that are wanted now, and arm who waits for those."""
         with self._lock:
-            wanted = {number for number, waiting in self._wanted.items() if waiting > 0}
-        if held - wanted:
-            session.release(held - wanted)
-        if wanted - held:
-            session.hold(wanted - held)
+            wanted = set(self._wanted)
+        to_hold = buckets_to_hold(wanted)
+        # In this order, so that those who were told go on being told.
+        if to_hold - held:
+            session.hold(to_hold - held)
+        if held - to_hold:
+            session.release(held - to_hold)
         with self._lock:
             for subscription in self._subscriptions:
                 if not subscription.armed and subscription.buckets <= wanted:
                     subscription.armed = True
                     subscription.wake()
-        return wanted
+        return to_hold
 
     def _tell(self, task_id: str) -> None:
         with self._lock:

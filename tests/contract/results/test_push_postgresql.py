@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_results.models import TaskResult
 
 from djtaskq.db import listening as db_listening
-from djtaskq.db.announcing import SPACE, IsAwaited, announce, bucket
+from djtaskq.db.announcing import SPACE, IsAwaited, announce
 from djtaskq.db.aside import SUFFIX
 from djtaskq.db.listening import NothingIsHeard, Session
 from djtaskq_results import listening
@@ -22,6 +22,11 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("postgresql")]
 
 ALIAS = "default"
+HELD = (
+    "SELECT count(*) FROM pg_locks JOIN pg_database ON database = pg_database.oid"
+    " WHERE locktype = 'advisory' AND datname = current_database()"
+)
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 
 
 @pytest.fixture
@@ -85,20 +90,31 @@ def is_awaited(task_id):
     return TaskResult.objects.values_list(IsAwaited("task_id"), flat=True).get(task_id=task_id)
 
 
-def other_buckets(task_id):
-    return [name for name in map(str, range(100, 200)) if bucket(name) != bucket(task_id)]
-
-
 def test_a_writer_finds_out_whether_somebody_waits():
     assert not is_awaited("task-1")
     with Ear("task-1"):
         assert is_awaited("task-1")
-        assert not is_awaited(other_buckets("task-1")[0])
+        assert not is_awaited("task-2")
         with Ear("task-1"):
             pass
         assert is_awaited("task-1")
     eventually(lambda: not is_awaited("task-1"))
-    assert sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+    assert sql(HELD) == [(0,)]
+
+
+def test_who_waits_for_many_holds_one_lock():
+    task_ids = [f"task-{number}" for number in range(1_000)]
+    with Ear("task-1") as first:
+        with Ear(*task_ids) as ear:
+            assert sql(HELD) == [(1,)]
+            assert is_awaited("anybody's")
+            for waiting in (first, ear):
+                waiting.woken.clear()
+            announce("task-1", using=ALIAS)
+            assert first.woken.wait(5)
+            assert ear.woken.wait(5)
+        eventually(lambda: not is_awaited("anybody's"))
+        assert is_awaited("task-1")
 
 
 def test_python_and_sql_agree_about_the_bucket():
@@ -163,7 +179,7 @@ def test_who_does_not_wait_is_not_told(backend):
         assert told(backend.store_result, "task-2", {}, "STARTED") == 0
         assert told(backend.mark_as_done, "task-2", 1) == 1
         assert told(backend.mark_as_done, "task-2", 1) == 0, "it changed nothing"
-        assert told(backend.mark_as_done, other_buckets("task-2")[0], 1) == 0
+        assert told(backend.mark_as_done, "task-3", 1) == 0
 
 
 def test_push_can_be_turned_off(app, backend, settings):
@@ -207,7 +223,7 @@ def test_a_connection_that_is_cut_costs_little(app, backend):
 
 def test_fifty_threads_wait_over_one_connection(app, backend):
     task_ids = [f"task-{number}" for number in range(50)]
-    threads_before = threading.active_count()
+    threads_before, connections_before = threading.active_count(), sql(CONNECTIONS)
     threads = [getting(app, task_id)[0] for task_id in task_ids]
     settled(app, *task_ids)
     assert len(pids()) == 1
@@ -217,8 +233,7 @@ def test_fifty_threads_wait_over_one_connection(app, backend):
         thread.join()
     eventually(lambda: not pids())
     eventually(lambda: threading.active_count() == threads_before)
-    count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    eventually(lambda: sql(count)[0][0] <= 2)  # ours, and the one beside it
+    eventually(lambda: sql(CONNECTIONS) <= connections_before)
 
 
 def test_a_forked_child_leaves_the_connection_to_its_parent_and_opens_its_own(app, backend):
