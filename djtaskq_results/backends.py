@@ -7,7 +7,7 @@ from celery.result import result_from_tuple
 from django.utils import timezone
 
 from djtaskq.db import aside, retry
-from djtaskq_results import details, retention, rows, store
+from djtaskq_results import details, oversize, retention, rows, store
 from djtaskq_results.announcing import announce
 from djtaskq_results.chording import ChordBackend
 from djtaskq_results.collecting import CollectingBackend
@@ -53,13 +53,21 @@ class DatabaseBackend(CollectingBackend, ChordBackend):
             extended=bool(self.app.conf.result_extended),
             pack=self.pack,
         )
+        if too_large := oversize.refused(row):
+            error = self.prepare_exception(too_large)
+            return self._store_result(task_id, error, states.FAILURE, request=request)
         redelivered = rows.redelivered(request)
         known = row["task_id"] == self._last_stored or redelivered or rows.retried(request)
         detail = None
         if request is not None and details.wanted():
             queues = self.app.amqp.queues
             detail = details.detail_row(row["task_id"], row["status"], request, queues=queues, now=now)
-        if store.save(row, gate(row["status"], redelivered=redelivered), detail=detail, known=known):
+        lets, part = gate(row["status"], redelivered=redelivered), self.part_to_count(request, state)
+        if part is None:
+            awaited = store.save(row, lets, detail=detail, known=known)
+        else:
+            awaited, self._counted = store.save_part(row, lets, part, detail=detail, known=known)
+        if awaited:
             announce(row["task_id"])
         self._last_stored = row["task_id"]
         if state in self.READY_STATES:

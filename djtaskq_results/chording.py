@@ -1,6 +1,8 @@
 """The part of the backend that chords meet: from the header that is sent to the body that is."""
 
-from collections.abc import Mapping
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from celery import maybe_signature, states
@@ -23,6 +25,9 @@ class ChordBackend(DecodingBackend):
 
     # The task whose ready state was written last: its part need not carry the result a second time.
     _last_ready: str | None = None
+    # The request of a part whose end is being stored, and what became of its chord as it was.
+    _brought_back: Any = None
+    _counted: Counted | None = None
 
     def apply_chord(self, header_result_args: Any, body: Any, **_options: Any) -> None:
         """Begin to count; Celery calls this before it sends the header."""
@@ -42,50 +47,52 @@ class ChordBackend(DecodingBackend):
     def add_to_chord(self, chord_id: str, result: Any) -> None:
         chords.announce(rows.task_key(chord_id), rows.task_key(result.id))
 
-    def mark_as_done(
-        self,
-        task_id: Any,
-        result: Any,
-        request: Any = None,
-        store_result: bool = True,  # noqa: FBT001, FBT002
-        state: str = states.SUCCESS,
-    ) -> None:
-        """Store a value; that of a chord's part is counted first.
+    # Celery stores a task's result and then counts it. Both are done at once, and remembered for the second.
 
-        A process may die between the two. Celery lets a task rest whose SUCCESS is stored, and the part would
-        never be counted; one that is counted and not stored comes back, or fails, as every task does.
-        """
-        if not (request and request.chord):
-            super().mark_as_done(task_id, result, request, store_result, state)
-            return
-        counted = self._count(request, state, result)
-        if store_result and not request.ignore_result:
-            self.store_result(task_id, result, state, request=request)
-        self._conclude(counted, request)
+    def mark_as_done(self, task_id: Any, result: Any, request: Any = None, *more: Any, **options: Any) -> Any:
+        with self._bringing_back(request):
+            return super().mark_as_done(task_id, result, request, *more, **options)
+
+    def mark_as_failure(
+        self, task_id: Any, exc: Any, traceback: Any = None, request: Any = None, *more: Any, **options: Any
+    ) -> Any:
+        with self._bringing_back(request):
+            return super().mark_as_failure(task_id, exc, traceback, request, *more, **options)
+
+    def mark_as_revoked(
+        self, task_id: Any, reason: Any = "", request: Any = None, *more: Any, **options: Any
+    ) -> Any:
+        with self._bringing_back(request):
+            return super().mark_as_revoked(task_id, reason, request, *more, **options)
+
+    @contextlib.contextmanager
+    def _bringing_back(self, request: Any) -> Iterator[None]:
+        self._brought_back = request if request is not None and request.chord else None
+        try:
+            yield
+        finally:
+            self._brought_back = self._counted = None
+
+    def part_to_count(self, request: Any, state: str) -> Part | None:
+        """The part that is to be counted as its result is stored, if that is what goes on."""
+        if request is None or request is not self._brought_back or state not in self.READY_STATES:
+            return None
+        return _part(request, state) if request.id and request.group else None
 
     def on_chord_part_return(self, request: Any, state: str, result: Any, **_options: Any) -> None:
         """Count a part, and finish the chord if it was the last one."""
-        self._conclude(self._count(request, state, result), request)
-
-    def _count(self, request: Any, state: str, result: Any) -> Counted | None:
         if not request.id or not request.group:
-            return None
-        group_id, task_id = rows.task_key(request.group), rows.task_key(request.id)
-        position = getattr(request, "group_index", None)
-        part = Part(
-            group_id=group_id,
-            task_id=task_id,
-            position=chords.NO_POSITION if position is None else position,
-            state=state,
-            content=None if self._last_ready == task_id else self.pack(self.encode_result(result, state)),
-        )
-        return chords.part_returned(part)
-
-    def _conclude(self, counted: Counted | None, request: Any) -> None:
+            return
+        part = _part(request, state)
+        counted = self._counted if request is self._brought_back else None
+        if counted is None:
+            if self._last_ready != part.task_id:
+                part = dataclasses.replace(part, content=self.pack(self.encode_result(result, state)))
+            counted = chords.part_returned(part)
         if counted is Counted.UNKNOWN:
-            logger.warning("Task %s is a part of no chord that is known: %s", request.id, request.group)
+            logger.warning("Task %s is a part of no chord that is known: %s", part.task_id, part.group_id)
         elif counted is Counted.DUE:
-            self._finish(rows.task_key(request.group), request.chord)
+            self._finish(part.group_id, request.chord)
 
     def finish_due_chords(self) -> None:
         """Finish the chords whose parts are all back and whose finisher died before it sent the body."""
@@ -169,6 +176,16 @@ class ChordBackend(DecodingBackend):
     def _unpacked_body(self, content: Content) -> Any:
         """The body again; raises ContentDisallowed where this app's workers would not take it either."""
         return unpacked(content, prepare_accept_content(self.app.conf.accept_content) or ())
+
+
+def _part(request: Any, state: str) -> Part:
+    position = getattr(request, "group_index", None)
+    return Part(
+        group_id=rows.task_key(request.group),
+        task_id=rows.task_key(request.id),
+        position=chords.NO_POSITION if position is None else position,
+        state=state,
+    )
 
 
 def _chord_error(message: str, cause: Any) -> ChordError:

@@ -57,7 +57,7 @@ _CHORDS = Upsert(
         for name in ("content_type", "content_encoding", "body", "created_at", "claimed_until")
     },
 )
-_COUNTED = CountOnce(
+COUNTED = CountOnce(
     model=ChordPart,
     counter=ChordCounter,
     field="count",
@@ -71,6 +71,12 @@ class Counted(enum.Enum):
     WAITING = "other parts are missing"
     DUE = "this was the last one, or the last one's finisher died"
     UNKNOWN = "there is no such chord: it is finished, or has expired"
+
+    @classmethod
+    def of(cls, left: int | None) -> "Counted":
+        if left is None:
+            return cls.UNKNOWN
+        return cls.WAITING if left else cls.DUE
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,10 +131,16 @@ def announce(group_id: str, task_id: str) -> None:
 
 
 def part_returned(part: Part) -> Counted:
-    left = writing_to(ChordCounter, lambda using: _count_once(part, -1, using))
-    if left is None:
-        return Counted.UNKNOWN
-    return Counted.WAITING if left else Counted.DUE
+    return Counted.of(writing_to(ChordCounter, lambda using: _count_once(part, -1, using)))
+
+
+def part_row(part: Part) -> ChordPart:
+    row = ChordPart(
+        group_id=part.group_id, task_id=task_key(part.task_id), position=part.position, state=part.state
+    )
+    if part.content is not None:
+        row.content_type, row.content_encoding, row.result = part.content
+    return row
 
 
 def claim(group_id: str, body: Content | None) -> bool:
@@ -243,12 +255,7 @@ def _counter(group_id: str, using: str) -> Any:
 
 def _count_once(part: Part, step: int, using: str) -> int | None:
     """What is left to come after this part; None for a chord that is not known."""
-    row = ChordPart(
-        group_id=part.group_id, task_id=task_key(part.task_id), position=part.position, state=part.state
-    )
-    if part.content is not None:
-        row.content_type, row.content_encoding, row.result = part.content
-    return _COUNTED.add(row, step, using=using)
+    return COUNTED.add(part_row(part), step, using=using)
 
 
 def _claimed_for_the_peer(group_id: str, body: Content | None, instant: dt.datetime, using: str) -> bool:

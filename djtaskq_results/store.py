@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from celery.states import PENDING, READY_STATES, SUCCESS
+from django.db import IntegrityError
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django_celery_results.models import GroupResult, TaskResult
@@ -14,7 +15,8 @@ from djtaskq.db.announcing import IsAwaited
 from djtaskq.db.anyof import AnyOf, batches
 from djtaskq.db.single import SingleUpsert
 from djtaskq.db.upsert import Incoming, Upsert
-from djtaskq_results import details
+from djtaskq_results import chords, details
+from djtaskq_results.chords import Counted, Part
 from djtaskq_results.database import reading_from, writing_to
 from djtaskq_results.rows import LENGTHS, Row, task_key
 from djtaskq_results.states import Ended, Gate
@@ -62,6 +64,30 @@ def save(row: Row, gate: Gate, *, detail: Row | None = None, known: bool = False
     """
     upsert = _through(gate, asking=row["status"] in READY_STATES and conf().RESULTS_PUSH)
     return writing_to(TaskResult, lambda using: upsert.write(row, beside=detail, using=using, known=known))
+
+
+def save_part(
+    row: Row, gate: Gate, part: Part, *, detail: Row | None = None, known: bool = False
+) -> tuple[bool, Counted | None]:
+    """As `save`, and in the same transaction count the part of a chord that the task is.
+
+    Whoever is killed has done both or neither: a part whose result is there and which was not counted would
+    never be counted, since a worker whose task has succeeded does not run it again. None if it was counted
+    before, or belongs to no chord that is counted.
+    """
+    upsert = _through(gate, asking=row["status"] in READY_STATES and conf().RESULTS_PUSH)
+
+    def work(using: str) -> tuple[bool, Counted | None]:
+        counted = chords.part_row(part)
+        try:
+            awaited, left = upsert.write_and_count(
+                row, chords.COUNTED, counted, -1, beside=detail, using=using, known=known
+            )
+        except IntegrityError:
+            return upsert.write(row, beside=detail, using=using, known=known), None
+        return awaited, None if left is None else Counted.of(left)
+
+    return writing_to(TaskResult, work)
 
 
 def load(task_id: object, *, seconds: float | None = None) -> Columns | None:

@@ -36,18 +36,28 @@ class Statement:
     def execute(self, values: Sequence[Any], connection: BaseDatabaseWrapper) -> int:
         """Send it with `values` in the slots, which each of them fills, and tell how many rows it wrote."""
         with connection.cursor() as cursor:
-            if _lasts(connection) and self._is_ready(cursor, connection):
-                try:
-                    cursor.execute(self._call, values)
-                except DatabaseError as error:
-                    if not retry.is_unknown_statement(error):
-                        raise
-                    # A pooler between us and the server, or somebody discarded what it knew.
-                    _sent[connection.connection][self] = _NEVER
-                else:
-                    return int(cursor.rowcount)
-            cursor.execute(self.sql, self._filled(values))
+            self._send(cursor, values, connection)
             return int(cursor.rowcount)
+
+    def row(self, values: Sequence[Any], connection: BaseDatabaseWrapper) -> tuple[Any, ...] | None:
+        """Send it likewise, and return the first row that it gives."""
+        with connection.cursor() as cursor:
+            self._send(cursor, values, connection)
+            found: tuple[Any, ...] | None = cursor.fetchone()
+            return found
+
+    def _send(self, cursor: Any, values: Sequence[Any], connection: BaseDatabaseWrapper) -> None:
+        if _lasts(connection) and self._is_ready(cursor, connection):
+            try:
+                cursor.execute(self._call, values)
+            except DatabaseError as error:
+                if not retry.is_unknown_statement(error):
+                    raise
+                # A pooler between us and the server, or somebody discarded what it knew.
+                _sent[connection.connection][self] = _NEVER
+            else:
+                return
+        cursor.execute(self.sql, self._filled(values))
 
     def _is_ready(self, cursor: Any, connection: BaseDatabaseWrapper) -> bool:
         """Whether the server knows it; it is told at the fifth time."""

@@ -3,15 +3,17 @@
 It makes no model instance, and what depends on the columns alone is worked out once.
 """
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from django.db import IntegrityError, connections, models
+from django.db import IntegrityError, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression
 
+from djtaskq.db.counting import CountOnce
 from djtaskq.db.merging import Merging, Rules, Slot, Slots
 from djtaskq.db.prepared import Statement
 from djtaskq.db.upsert import Upsert
@@ -58,10 +60,7 @@ class SingleUpsert:
 
         True if the row was written and what the upsert is `asking` holds.
         """
-        names = (using, tuple(row), tuple(beside) if beside is not None else None)
-        plan = self._plans.get(names)
-        if plan is None:
-            plan = self._plans[names] = self._plan(*names)
+        plan = self._planned(using, row, beside)
         connection = connections[using]
         values = plan.values(row, beside, connection)
         try:
@@ -72,7 +71,44 @@ class SingleUpsert:
             # The row whose key was to be used again went, and came back from elsewhere, in the meantime.
             return plan.write(values, connection, known=known)
 
-    def _plan(self, using: str, names: Sequence[str], beside: Sequence[str] | None) -> "_Plan":
+    def write_and_count(
+        self,
+        row: Row,
+        counting: CountOnce,
+        counted: models.Model,
+        step: int,
+        *,
+        using: str,
+        beside: Row | None = None,
+        known: bool = False,
+    ) -> tuple[bool, int | None]:
+        """As `write`, and in the same transaction as `counting` does it with the row `counted`.
+
+        Gives what `write` gives, and the count; None if there was nothing to count with. Raises
+        IntegrityError if `counted` is there already: then nothing was written.
+        """
+        connection = connections[using]
+        plan = self._planned(using, row, beside, counting)
+        values = [*plan.values(row, beside, connection), *counting.values(counted, step, connection)]
+        single = plan.counts and not connection.in_atomic_block
+        with contextlib.nullcontext() if single else transaction.atomic(using=using):
+            if not plan.counts:
+                return plan.write(values, connection, known=known), counting.count(counted, step, connection)
+            found = plan.insert.row(values, connection)
+        return found or (False, None)
+
+    def _planned(
+        self, using: str, row: Row, beside: Row | None, counting: CountOnce | None = None
+    ) -> "_Plan":
+        names = (using, tuple(row), tuple(beside) if beside is not None else None, counting)
+        plan = self._plans.get(names)
+        if plan is None:
+            plan = self._plans[names] = self._plan(*names)
+        return plan
+
+    def _plan(
+        self, using: str, names: Sequence[str], beside: Sequence[str] | None, counting: CountOnce | None
+    ) -> "_Plan":
         connection = connections[using]
         slots = {name: Slot(number) for number, name in enumerate(names)}
         fields = [_field(self.rules, name) for name in names]
@@ -90,17 +126,23 @@ class SingleUpsert:
             else:
                 written = _rows_with(rules, using, {name: slots[name] for name in self.witness})
                 after = _insert_from(companion, using, more, written)
+        counts = counting is not None and connection.vendor == "postgresql"
+        if counting is not None and counts:
+            together += counting.halves(f"beside_{len(together)}", len(fields), connection)
         if together or asked:
-            insert = _together(insert, *together, asked=asked)
+            insert = _together(insert, *together, asked=asked, counts=counts)
         update = _update(rules, using, slots) if connection.vendor == "mysql" else None
-        return _Plan(tuple(fields), tuple(map(_is_text, fields)), insert, update, after, asked is not None)
+        return _Plan(
+            tuple(fields), tuple(map(_is_text, fields)), insert, update, after, asked is not None, counts
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Plan:
     """The statements, and the fields whose values fill their slots; `texts` are those of text.
 
-    `asks` if the INSERT counts the rows of which the upsert's question holds, and not all that it wrote.
+    `asks` if the INSERT counts the rows of which the upsert's question holds, and not all that it wrote;
+    `counts` if it gives a row: whether that question holds, and what a `CountOnce` has left.
     """
 
     fields: Sequence[Any]
@@ -109,6 +151,7 @@ class _Plan:
     update: Statement | None
     after: Statement | None
     asks: bool
+    counts: bool
 
     def values(self, row: Row, beside: Row | None, connection: BaseDatabaseWrapper) -> list[Any]:
         given = row.values() if beside is None else itertools.chain(row.values(), beside.values())
@@ -176,11 +219,17 @@ def _insert_from(rules: Rules, using: str, slots: Slots, rows: Statement) -> Sta
     return Statement(sql, (*slots.values(), *rows.params, *params))
 
 
-def _together(first: Statement, *others: Statement, asked: str | None) -> Statement:
-    """All in one round trip and one transaction; the others read the rows that the first one wrote."""
-    parts = [f"written AS ({first.sql} RETURNING {asked or 1} AS asked)"]
+def _together(first: Statement, *others: Statement, asked: str | None, counts: bool) -> Statement:
+    """All in one round trip and one transaction; the others read the rows that the first one wrote.
+
+    `counts`: the last two of the others are the halves of a `CountOnce`, the first of which has the count.
+    """
+    parts = [f"written AS ({first.sql} RETURNING {asked or 'FALSE'} AS asked)"]
     parts += [f"beside_{number} AS ({other.sql})" for number, other in enumerate(others)]
-    last = "SELECT FROM written WHERE asked" if asked else "SELECT FROM written"
+    last = "SELECT FROM written WHERE asked" if asked or counts else "SELECT FROM written"
+    if counts:
+        # In this order: others wait for the counter, and shall not wait for the row too.
+        last = f"SELECT EXISTS ({last}), (SELECT * FROM beside_{len(others) - 2})"  # noqa: S608
     params = [param for statement in (first, *others) for param in statement.params]
     return Statement(f"WITH {', '.join(parts)} {last}", tuple(params))
 

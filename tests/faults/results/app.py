@@ -102,13 +102,13 @@ def total(self, numbers):
 
 if dies_at := os.environ.get("FAULTS_DIES_AT"):
     # The first process of all that comes to it with a chord's part does not get past it.
-    module = {"part_returned": chords, "save": store}[dies_at]
+    module = {"save_part": store, "claim": chords}[dies_at]
     go_on = getattr(module, dies_at)
 
     def die(*arguments, **options):
         marker = Path(os.environ["FAULTS_LEDGER"]).with_suffix(".died")
         request = current_task.request if current_task else None
-        reached = dies_at == "part_returned" or arguments[0]["status"] == states.SUCCESS
+        reached = dies_at == "claim" or arguments[0]["status"] == states.SUCCESS
         if reached and request and request.chord and not marker.exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)

@@ -8,8 +8,8 @@ from tests.faults.results import app as tasks
 from tests.waiting import eventually
 
 
-@pytest.mark.parametrize("dies_at", ["part_returned", *(["save"] if FULL else [])])
-def test_a_part_whose_process_dies_between_its_result_and_its_count_is_counted(
+@pytest.mark.parametrize("dies_at", ["save_part", *(["claim"] if FULL else [])])
+def test_a_part_whose_process_dies_before_its_result_is_stored_or_after_is_counted(
     plain_sqlite, redis_url, make_storm, dies_at
 ):
     storm = make_storm(redis_url, **plain_sqlite, FAULTS_DIES_AT=dies_at)
