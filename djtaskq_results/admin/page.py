@@ -79,9 +79,12 @@ class ResultPage(KeysetAdmin):
         return None if row is None else queries.fill(row)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Why it failed stands above what it says of itself; without a traceback there is none to show."""
+        """Without a traceback there is none to show."""
         (name, options), *others = super().get_fieldsets(request, obj)
-        fields = ("traceback_text", "value") if obj is not None and obj.traceback else ("value",)
+        fields: tuple[str, ...] = ("value",)
+        if obj is not None and obj.traceback:
+            # Of a failure, the result is the exception: that stands at the top.
+            fields = ("traceback_text",) if obj.status in EXCEPTION_STATES else ("traceback_text", "value")
         return [(name, {**options, "fields": fields}), *others]
 
     def changeform_view(
@@ -92,7 +95,7 @@ class ResultPage(KeysetAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         response = super().changeform_view(
-            request, object_id, form_url, {"show_delete": False, **(extra_context or {})}
+            request, object_id, form_url, {"show_delete": False, "subtitle": None, **(extra_context or {})}
         )
         if isinstance(response, TemplateResponse) and response.context_data is not None:
             response.context_data |= self.panel(request, response.context_data["original"])
