@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db import IntegrityError, models
+from django.db import IntegrityError, models, router
 from django.db.models import Q
 
 from djtaskq.db.among import Among
@@ -52,7 +52,7 @@ class Eraser:
     def __init__(self, model: type[models.Model], before: dt.datetime) -> None:
         self._model = model
         self._before = before
-        self._pace = Pace(MOST)
+        self._pace = Pace(MOST, one_writer=features(router.db_for_write(model)).single_writer)
         self._missed: list[Any] = []
         self.deleted = 0
         # Rows that somebody refers to in a way that forbids their deletion.
@@ -109,9 +109,7 @@ class Eraser:
                 self._model._base_manager.using(using).filter(Among("pk", gone)).delete()
         seconds = time.perf_counter() - began
         self._pace.took(len(keys), seconds)
-        if features(using).single_writer:
-            # Who waits there looks again after a pause of its own: leave it as much time as we took.
-            time.sleep(seconds)
+        time.sleep(self._pace.rest(seconds))
         return gone
 
     def _rows(self, keys: Sequence[Any], using: str) -> models.QuerySet[Any]:

@@ -12,7 +12,10 @@ SMALL = ["--rounds=1", "--size=20", "--database=sqlite"]
 ARGUMENTS = {"beat_scale": ["--sizes=1000", "--due=100", "--beats=1", "--peers"]}
 # A line of dashes, and under it a line with a figure.
 TABLE = re.compile(r"^\|[ :|-]+\|\n\|.*\| [\d,.]+ \|", re.MULTILINE)
-CONTENDERS = {"beat_scale": ["bare send_task", "djtaskq, 1 beat", "django-celery-beat", "RedBeat"]}
+CONTENDERS = {
+    "beat_scale": ["bare send_task", "djtaskq, 1 beat", "django-celery-beat", "RedBeat"],
+    "results_cleanup": ["no clean-up", "djtaskq", "django-celery-results", "the next one"],
+}
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

@@ -61,3 +61,8 @@ class TestPace:
         pace = Pace(7)
         pace.took(7, 0.0)
         assert pace.size == 7
+
+    def test_others_have_their_turn_after_each_batch(self):
+        assert Pace(100).rest(0.02) == 0.01
+        assert Pace(100, one_writer=True).rest(0.02) == 0.02
+        assert Pace(100, one_writer=True).rest(0.001) == 0.01
