@@ -43,7 +43,7 @@ class LightDeletion(_ModelAdmin):  # type: ignore[misc]
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         if _referred_to_by_others(self.model) or _referred_to_by_others(PeriodicTask):
             return super().get_deleted_objects(objs, request)  # which may forbid it, or go along
-        rows = _rows(self.model, objs)
+        rows = self._rows(request, objs)
         tasks = self.tasks_of(rows)
         listed = [*_listed(self.admin_site.name, rows)]
         counts = {str(self.opts.verbose_name_plural): rows.count()}
@@ -71,10 +71,16 @@ class LightDeletion(_ModelAdmin):  # type: ignore[misc]
                     action_flag=DELETION,
                     change_message="[]",
                 )
-                for pk, text in _texts(_rows(self.model, queryset))
+                for pk, text in _texts(self._rows(request, queryset))
             ),
             batch_size=500,
         )
+
+    def _rows(self, request: HttpRequest, objs: Any) -> QuerySet[Any]:
+        if isinstance(objs, QuerySet):
+            return objs
+        rows: QuerySet[Any] = self.get_queryset(request).filter(pk__in=[obj.pk for obj in objs])
+        return rows
 
     def tasks_of(self, rows: QuerySet[Any]) -> QuerySet[PeriodicTask]:
         """The periodic tasks that go with these rows; the same object if they are the rows."""
@@ -91,7 +97,7 @@ class LightTaskDeletion(LightDeletion):
 
 class LightScheduleDeletion(LightDeletion):
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
-        self.delete_queryset(request, _rows(self.model, [obj]))
+        self.delete_queryset(request, self._rows(request, [obj]))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:  # noqa: ARG002  Django's signature
         delete_schedules(queryset)
@@ -121,12 +127,6 @@ def _referred_to_by_others(model: type[Model]) -> bool:
     return any(
         relation.related_model._meta.app_label not in _OURS for relation in model._meta.related_objects
     )
-
-
-def _rows(model: type[Model], objs: Any) -> QuerySet[Any]:
-    if isinstance(objs, QuerySet):
-        return objs
-    return model._default_manager.filter(pk__in=[obj.pk for obj in objs])
 
 
 def _listed(site: str, rows: QuerySet[Any]) -> Iterator[SafeString | str]:

@@ -1,6 +1,9 @@
 """The four schedules' admins: searchable, so that a form finds one of 100,000 without listing them."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_celery_beat import admin as theirs
 from django_celery_beat import models
@@ -8,6 +11,7 @@ from django_celery_beat import models
 from djtaskq.admin.lists import CappedPaginator
 from djtaskq.admin.sites import replace
 from djtaskq_beat.admin.deletion import LightScheduleDeletion
+from djtaskq_beat.admin.zones import with_any_zone
 
 
 class _Schedule(LightScheduleDeletion):
@@ -25,6 +29,9 @@ class IntervalScheduleAdmin(_Schedule, theirs.IntervalScheduleAdmin):  # type: i
 
 class CrontabScheduleAdmin(_Schedule, theirs.CrontabScheduleAdmin):  # type: ignore[misc]  # no types
     search_fields = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_any_zone(super().get_queryset(request))
 
 
 class SolarScheduleAdmin(_Schedule, theirs.SolarScheduleAdmin):  # type: ignore[misc]  # no types
