@@ -20,6 +20,7 @@ from djtaskq_results.models import Rerun, TaskDetail
 from djtaskq_results.plain import JSON
 from djtaskq_results.plain import value as value  # noqa: PLC0414  part of what this module offers
 from djtaskq_results.querysets import results as results  # noqa: PLC0414  the verbs, for people's scripts
+from djtaskq_results.rows import task_key
 
 # What a list shows: never the columns that can be of any size.
 LISTED = ("task_id", "task_name", "periodic_task_name", "status", "worker", "date_started", "date_done")
@@ -128,7 +129,7 @@ def status(task_id: str) -> Mapping[str, Any] | None:
     A result that is not stored as JSON is None here.
     """
     columns = ("task_id", "status", "result", "content_type")
-    row = TaskResult.objects.filter(task_id=task_id).values(*columns).first()
+    row = TaskResult.objects.filter(task_id=task_key(task_id)).values(*columns).first()
     if row is None:
         return None
     known: dict[str, Any] = {"task_id": row["task_id"], "state": row["status"]}

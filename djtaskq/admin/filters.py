@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from djtaskq.db.text import storable
+
 _OWN = ("p", "after", "before", "e")
 
 
@@ -41,7 +43,8 @@ class ExactFilter(admin.SimpleListFilter):
         }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
+        value = self.value()
+        return queryset.filter(**{str(self.parameter_name): storable(value)}) if value else queryset
 
 
 class TimeFilter(admin.ListFilter):

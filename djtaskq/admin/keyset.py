@@ -4,7 +4,9 @@ import dataclasses
 import datetime as dt
 from typing import Any, NamedTuple, Self
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 _BEHIND_ALL = 2**63 - 1
 FURTHER = 10
@@ -24,9 +26,11 @@ class Position(NamedTuple):
         """A position as `str` made it; None for everything else."""
         at, _, pk = (text or "").rpartition(",")
         try:
-            return cls(dt.datetime.fromisoformat(at), int(pk))
+            place = cls(dt.datetime.fromisoformat(at), int(pk))
         except ValueError:
             return None
+        # Times are compared with the rows' own.
+        return place if timezone.is_aware(place.at) == settings.USE_TZ else None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

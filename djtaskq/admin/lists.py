@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from djtaskq.conf import conf
+from djtaskq.db.text import storable
 
 if TYPE_CHECKING:
     _Paginator = Paginator[Any]
@@ -58,7 +59,8 @@ class StateFilter(admin.SimpleListFilter):
         return [(state, state) for state in dict.fromkeys([*self.states, self.value()]) if state]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
+        value = self.value()
+        return queryset.filter(**{str(self.parameter_name): storable(value)}) if value else queryset
 
 
 class _ListedColumns(ChangeList):

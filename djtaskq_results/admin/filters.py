@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from djtaskq.admin import lists
 from djtaskq.admin.filters import ExactFilter, TimeFilter
+from djtaskq.db.text import storable
 from djtaskq_results import queries
 
 
@@ -53,7 +54,7 @@ class QueueFilter(ExactFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002  Django's signature
         queue = self.value()
-        return queries.on_queue(queryset, queue) if queue else queryset
+        return queries.on_queue(queryset, storable(queue)) if queue else queryset
 
 
 class DoneFilter(TimeFilter):

@@ -162,6 +162,10 @@ class TestStatus:
     def test_an_unknown_task_is_not_found(self, reader):
         assert self.get(reader, "nobody").status_code == 404
 
+    @pytest.mark.parametrize("task_id", ["%00", "x" * 3_000, "%F0%9F%8E%89", "%27%20OR%201", "%ED%A0%80"])
+    def test_whatever_is_no_task_is_not_found(self, reader, task_id):
+        assert self.get(reader, task_id).status_code == 404
+
     def test_a_pickled_result_is_not_shown(self, reader, make_app):
         make_app("pickle").backend.mark_as_done("well", 1)
         assert self.get(reader, "well").json()["result"] is None

@@ -114,6 +114,28 @@ def test_a_link_that_cannot_be_read_leads_to_the_first_page(staff):
         assert len(numbers(changelist(staff, query))) == 3
 
 
+@pytest.mark.parametrize("value", ["%00", "%F0%9F%8E%89", "%27", "x" * 3_000, "%25", "2026-11-21T10:00,5"])
+def test_no_value_in_a_link_is_an_error(staff, value):
+    rows(2)
+    names = (
+        "status",
+        "task_name",
+        "worker",
+        "queue",
+        "since",
+        "until",
+        "q",
+        "after",
+        "before",
+        "o",
+        "p",
+        "e",
+    )
+    for name in names:
+        changelist(staff, f"?{name}={value}")
+        changelist(staff, f"?{name}={value}&status=FAILURE")
+
+
 def test_filters_find_theirs(staff):
     rows(
         60,
