@@ -7,7 +7,7 @@ from djtaskq.errors import DjtaskqError
 from djtaskq_results.database import writing_to
 from djtaskq_results.rows import Row
 
-# Below it nobody needs to be asked: the least that a server can be set to is far smaller than any is.
+# Below it nobody needs to be asked: hardly a server is set to less.
 _SMALL = 100_000
 
 
@@ -20,7 +20,8 @@ def refused(row: Row) -> ResultTooLarge | None:
 
     To send it all the same would end the connection, again and again; and who waits would wait for ever.
     """
-    texts = (row["result"] or "") + (row["traceback"] or "")
-    if len(texts) < _SMALL or writing_to(TaskResult, lambda using: fits(texts, using)):
+    texts = [row["result"] or "", row["traceback"] or ""]
+    size = sum(map(len, texts))
+    if size < _SMALL or writing_to(TaskResult, lambda using: fits(texts, using)):
         return None
-    return ResultTooLarge(size=len(texts))
+    return ResultTooLarge(size=size)

@@ -1,6 +1,7 @@
 """How large a statement a database takes."""
 
 import functools
+from collections.abc import Collection
 
 from django.db import connections
 
@@ -9,16 +10,16 @@ _REST = 64 * 1024
 _ESCAPED = ('"', "'", "\\", "\n", "\r", "\x1a")
 
 
-def fits(text: str, using: str) -> bool:
-    """Whether one statement may carry `text` as a value.
+def fits(texts: Collection[str], using: str) -> bool:
+    """Whether one statement may carry `texts` as values.
 
     MySQL and MariaDB end the connection of who sends more than they take; the others take hundreds of MB.
     """
     most = _most_bytes(using)
-    if most is None or 8 * len(text) + _REST < most:
+    if most is None or 8 * sum(map(len, texts)) + _REST < most:
         return True
-    escapes = sum(map(text.count, _ESCAPED))
-    return len(text.encode()) + escapes + _REST <= most
+    escapes = sum(text.count(escaped) for text in texts for escaped in _ESCAPED)
+    return sum(len(text.encode()) for text in texts) + escapes + _REST <= most
 
 
 @functools.cache

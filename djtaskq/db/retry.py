@@ -88,7 +88,7 @@ def retrying(
     pauses = _pauses()
     while True:
         try:
-            with translated(using):
+            with connections[using].wrap_database_errors:  # as `translated`, on a path where it counts
                 return work()
         except (DatabaseError, InterfaceError) as error:
             why = cause(error)
