@@ -10,7 +10,6 @@ from djtaskq_monitor.models import TaskState, WorkerState
 from djtaskq_monitor.recording.events import Change
 from djtaskq_monitor.recording.merge import TASK, WORKER, Rules
 from djtaskq_monitor.recording.recorder import Pending
-from djtaskq_monitor.recording.writing import OvertakenError
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ def _write_rows(
             set_aside += _write_batch(model, rules, batch, using)
             for change in batch:
                 del left[change[rules.key]]
-    except (DatabaseError, InterfaceError, OvertakenError) as error:
+    except (DatabaseError, InterfaceError) as error:
         logger.warning("%d rows wait for the next write: %s", len(left), error)
         if cause(error) is Cause.OUTAGE:
             connections[using].close()
