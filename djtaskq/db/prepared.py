@@ -70,9 +70,9 @@ class Statement:
             try:
                 cursor.execute(*self._preparation)
             except DatabaseError as error:
+                # It may be there already: its name stands for all that it says.
                 if not retry.is_unknown_statement(error):
                     raise
-                sent[self] = _NEVER
         return sent[self] > OFTEN
 
     def _filled(self, values: Sequence[Any]) -> list[Any]:

@@ -162,12 +162,14 @@ def test_what_the_server_forgot_is_sent_whole(database):
 
 
 @ON_POSTGRESQL
-def test_what_the_server_knows_already_is_sent_whole(database):
+def test_what_the_server_knows_already_is_not_told_again(database):
     """As behind a pooler that hands out a server which another process prepared its statements on."""
     write_often(database)
     prepared._sent.clear()
     write_often(database)
-    WRITES.write(row(text="x"), using=database)
+    with CaptureQueriesContext(connections[database]) as queries:
+        WRITES.write(row(text="x"), using=database)
+    assert queries.captured_queries[-1]["sql"].startswith("EXECUTE")
     assert stored() == ("x", 1, "open")
 
 
