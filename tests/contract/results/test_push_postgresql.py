@@ -191,6 +191,15 @@ def test_push_can_be_turned_off(app, backend, settings):
     assert app.AsyncResult("task-1").get(timeout=5) == 1
 
 
+def test_within_django_s_testcase_nobody_listens(app, backend):
+    """Its transaction ends in nothing: nobody else sees what the test stores."""
+    with transaction.atomic():
+        connections[ALIAS].atomic_blocks[0]._from_testcase = True
+        assert subscribe(["task-1"], print, using=ALIAS) is None
+        backend.mark_as_done("task-1", 1)
+        assert app.AsyncResult("task-1").get(timeout=5) == 1
+
+
 def test_a_result_is_not_announced_before_it_is_committed(backend):
     heard = []
     with Ear("task-1") as ear, transaction.atomic():
@@ -200,6 +209,18 @@ def test_a_result_is_not_announced_before_it_is_committed(backend):
         heard += ear.subscription.take()
         assert TaskResult.objects.using(ALIAS + SUFFIX).filter(status="SUCCESS").exists()
     assert heard == ["task-1"]
+
+
+def test_who_is_cut_off_looks_for_himself_until_he_hears_again():
+    with Ear("task-1") as ear:
+        (before,) = pids()
+        sql("SELECT pg_terminate_backend(%s)", before)
+        assert ear.woken.wait(5)
+        eventually(lambda: pids() - {before})
+        eventually(lambda: ear.subscription.armed)
+        ear.woken.clear()
+        announce("task-1", using=ALIAS)
+        assert ear.woken.wait(5)
 
 
 def test_a_connection_that_is_cut_costs_little(app, backend):
