@@ -3,13 +3,14 @@
 import datetime as dt
 
 import pytest
-from django.db.models import F
 
 from djtaskq import outcomes
 from djtaskq.outcomes import Outcome
 from djtaskq_beat.models import NextRun, RunPolicy, TaskRun
 from djtaskq_beat.policies import delay
 from tests.contract.beat.conftest import settle
+
+MINUTE = dt.timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -40,7 +41,10 @@ def runs():
 
 def run_once(dispatcher, make_due):
     make_due()
-    TaskRun.objects.update(slot=F("slot") - 60_000_000, claimed_at=F("claimed_at") - 60_000_000)
+    # One after the other, from the first: a slot of one schedule is unique at every moment, and a statement
+    # over all of them takes them in whatever order the table has them by then.
+    for run in runs():
+        TaskRun.objects.filter(pk=run.pk).update(slot=run.slot - MINUTE, claimed_at=run.claimed_at - MINUTE)
     settle(dispatcher)
 
 
