@@ -131,12 +131,21 @@ def _upsert_workers(model: type[models.Model]) -> Upsert:
 
 
 def _instance(model: type[models.Model], change: Change) -> models.Model:
-    values = dict(change)
-    for name in _DATETIMES & values.keys():
+    """What `model(**change)` would be; to make that takes longer than a database takes to write a row."""
+    row = model.__new__(model)
+    values = row.__dict__
+    values.update(_defaults(model))
+    values.update(change)
+    for name in _DATETIMES & change.keys():
         values[name] = _datetime(values[name])
-    if "worker" in values:
+    if "worker" in change:
         values["worker_id"] = values.pop("worker")
-    return model(**values)
+    return row
+
+
+@functools.cache
+def _defaults(model: type[models.Model]) -> Mapping[str, Any]:
+    return {field.attname: field.get_default() for field in model._meta.concrete_fields}
 
 
 def _datetime(instant: int | None) -> dt.datetime | None:

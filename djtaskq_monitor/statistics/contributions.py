@@ -15,7 +15,7 @@ from typing import Any
 
 from djtaskq_monitor.recording import repeats
 from djtaskq_monitor.statistics.histogram import bucket
-from djtaskq_monitor.statistics.tally import STATES, Label, Tally
+from djtaskq_monitor.statistics.tally import STATES, Cells, Label, Tally
 
 MICRO = 1_000_000
 MINUTE = 60 * MICRO
@@ -51,31 +51,33 @@ def wait(sent: int | None, eta: int | None, started: int | None, *, retries: int
 
 
 def _add(tally: Tally, row: Row, step: int) -> None:
-    name, queue = row.get("name") or "", row.get("queue") or ""
-    by_worker = Label(name, queue, row.get("worker") or "")
-    by_client = Label(name, queue, "")
+    get = row.get
+    name, queue = get("name") or "", get("queue") or ""
+    by_worker = tally.cells(Label(name, queue, get("worker") or ""))
+    by_client = tally.cells(Label(name, queue, ""))
     for number, state in enumerate(STATES):
-        at = row.get(state)
+        at = get(state)
         if at is not None:
-            label = by_worker if number else by_client
-            tally.cell(label, at // MINUTE).states[number] += step
-    for state, times in repeats.read(row.get("repeats")).items():
-        label = by_worker if _NUMBERS[state] else by_client
-        for at in times:
-            tally.cell(label, at // MINUTE).states[_NUMBERS[state]] += step
-    _add_durations(tally, row, by_worker, step)
+            (by_worker if number else by_client)[at // MINUTE].states[number] += step
+    if get("repeats"):
+        for state, times in repeats.read(row["repeats"]).items():
+            number = _NUMBERS[state]
+            for at in times:
+                (by_worker if number else by_client)[at // MINUTE].states[number] += step
+    _add_durations(by_worker, row, step)
 
 
-def _add_durations(tally: Tally, row: Row, label: Label, step: int) -> None:
-    runtime, succeeded, started = row.get("runtime"), row.get("succeeded"), row.get("started")
+def _add_durations(cells: Cells, row: Row, step: int) -> None:
+    get = row.get
+    runtime, succeeded, started = get("runtime"), get("succeeded"), get("started")
     if runtime is not None and succeeded is not None:
         microseconds = round(min(max(0.0, runtime), LONGEST) * MICRO)
-        cell, number = tally.cell(label, succeeded // MINUTE), bucket(microseconds)
+        cell, number = cells[succeeded // MINUTE], bucket(microseconds)
         cell.runtime += step * microseconds
         cell.runtimes[number] = cell.runtimes.get(number, 0) + step
-    waited = wait(row.get("sent"), row.get("eta"), started, retries=row.get("retries"))
+    waited = wait(get("sent"), get("eta"), started, retries=get("retries"))
     if waited is not None and started is not None:
         waited = min(waited, LONGEST * MICRO)
-        cell, number = tally.cell(label, started // MINUTE), bucket(waited)
+        cell, number = cells[started // MINUTE], bucket(waited)
         cell.wait += step * waited
         cell.waits[number] = cell.waits.get(number, 0) + step

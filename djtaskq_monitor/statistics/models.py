@@ -34,7 +34,8 @@ class TaskStatistics(models.Model):
 
     resolution = models.IntegerField(_("seconds"))
     at = InstantField(_("from"))
-    series = models.ForeignKey(Series, models.CASCADE, db_index=False, related_name="statistics")
+    # The database refuses to let go of a series that somebody has just begun to count in again.
+    series = models.ForeignKey(Series, models.DO_NOTHING, related_name="statistics")
     sent = models.BigIntegerField(_("sent"), default=0)
     received = models.BigIntegerField(_("received"), default=0)
     started = models.BigIntegerField(_("started"), default=0)

@@ -52,22 +52,32 @@ class Cell:
         return any(self.states) or any(self.runtimes.values()) or any(self.waits.values())
 
 
+class Cells(dict[int, Cell]):
+    """One label's, by the minute; empty ones as they are asked for."""
+
+    def __missing__(self, minute: int) -> Cell:
+        found = self[minute] = Cell()
+        return found
+
+
 class Tally:
     """Cells by label and by the minute, in whole minutes since the epoch."""
 
     def __init__(self) -> None:
-        self.cells: dict[tuple[Label, int], Cell] = {}
+        self._cells: dict[Label, Cells] = {}
 
-    def cell(self, label: Label, minute: int) -> Cell:
-        found = self.cells.get((label, minute))
+    def cells(self, label: Label) -> "Cells":
+        found = self._cells.get(label)
         if found is None:
-            found = self.cells[label, minute] = Cell()
+            found = self._cells[label] = Cells()
         return found
 
     def __iter__(self) -> Iterator[tuple[Label, int, Cell]]:
-        for (label, minute), cell in self.cells.items():
-            if cell:
-                yield label, minute, cell
+        """The cells that are not empty, each with its label and minute."""
+        for label, cells in self._cells.items():
+            for minute, cell in cells.items():
+                if cell:
+                    yield label, minute, cell
 
     def write(self) -> str:
         """As text, empty if nothing was counted."""
@@ -88,7 +98,7 @@ class Tally:
     def read(self, text: str) -> None:
         """Add what `write` wrote."""
         for name, queue, worker, minute, *figures in json.loads(text):
-            self.cell(Label(name, queue, worker), minute).add(cell(figures))
+            self.cells(Label(name, queue, worker))[minute].add(cell(figures))
 
 
 def cell(figures: Sequence[object]) -> Cell:
