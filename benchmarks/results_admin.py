@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import time
 
 from benchmarks import harness
 from benchmarks.admin_lists import _Page as Page
@@ -24,13 +25,25 @@ def main() -> None:
     with harness.database(options.database) as (alias, _):
         _fill(alias, options.size)
         pages = _pages(options.size)
-        medians = harness.compare({name: page.get for name, page in pages.items()}, options.rounds)
+        quickest = _quickest(pages, options.rounds)
         print(f"\n{options.size:,} results on {options.database}\n")
-        print("| contender | page | ms | statements | kB |")
+        print("| contender | page | ms, at best | statements | kB |")
         print("|---|---|---:|---:|---:|")
         for name, page in pages.items():
-            figures = f"{medians[name] * 1000:.0f} | {page.statements(alias)} | {page.size / 1000:.0f}"
+            figures = f"{quickest[name] * 1000:.0f} | {page.statements(alias)} | {page.size / 1000:.0f}"
             print(f"| {name[0]} | {name[1]} | {figures} |")
+
+
+def _quickest(pages, rounds):
+    """Seconds of each page's best round: what else the machine does can but add to it."""
+    best = dict.fromkeys(pages, float("inf"))
+    for turn in range(rounds + 1):
+        for name, page in pages.items():
+            start = time.perf_counter()
+            page.get()
+            if turn:
+                best[name] = min(best[name], time.perf_counter() - start)
+    return best
 
 
 def _fill(alias, size):

@@ -348,6 +348,7 @@ class TestMany:
         assert client.get(page).status_code == 403
 
 
+@pytest.mark.parametrize("database", ["default"], indirect=True)  # what is typed is no database's business
 class TestForm:
     def url(self, row):
         return reverse("admin:djtaskq_results_run_again", args=[row.pk])

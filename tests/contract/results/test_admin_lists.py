@@ -132,8 +132,7 @@ def test_no_value_in_a_link_is_an_error(staff, value):
         "e",
     )
     for name in names:
-        changelist(staff, f"?{name}={value}")
-        changelist(staff, f"?{name}={value}&status=FAILURE")
+        changelist(staff, f"?{name}={value}" if name == "status" else f"?{name}={value}&status=FAILURE")
 
 
 def test_filters_find_theirs(staff):
