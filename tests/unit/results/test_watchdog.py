@@ -33,6 +33,7 @@ def worker(settings):
     settings.DJTASKQ = {"RESULTS_CHORD_SWEEP_SECONDS": 0.1}
     yield Worker()
     watchdog.end()
+    eventually(lambda: not watchdogs())
 
 
 def watchdogs():
