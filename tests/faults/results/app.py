@@ -28,8 +28,13 @@ app.conf.update(
     task_track_started=True,
     task_acks_late=True,
     task_reject_on_worker_lost=True,
-    # What a worker had taken when its connection broke is handed out again after these seconds.
-    broker_transport_options={"visibility_timeout": int(os.environ.get("FAULTS_VISIBILITY", "5"))},
+    broker_transport_options={
+        # What a worker had taken when its connection broke is handed out again after these seconds.
+        "visibility_timeout": int(os.environ.get("FAULTS_VISIBILITY", "5")),
+        # A worker's main process may ask a connection that was just made anew for the answer of the old one,
+        # and would wait for it for ever.
+        "socket_timeout": 10,
+    },
     worker_prefetch_multiplier=2,
 )
 LONG = float(os.environ.get("FAULTS_LONG", "0.5"))
