@@ -75,6 +75,7 @@ def test_what_a_row_does_not_name_stays(database):
 
 
 def test_a_row_is_one_statement(database):
+    write_often(database)
     WRITES.write(row(), using=database)
     for known in (False, True):
         with CaptureQueriesContext(connections[database]) as queries:

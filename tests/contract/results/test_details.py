@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from djtaskq_results import details
 from djtaskq_results.models import TaskDetail
 from tests.contract.results.conftest import protocol_1, protocol_2
+from tests.contract.results.test_storing import statements
 
 SENT = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
 
@@ -125,9 +126,10 @@ def test_a_queue_is_found_by_its_binding(app, backend, task_id):
 
 
 def test_it_takes_no_statement_more_where_the_database_can(backend, database, task_id):
+    backend.mark_as_done("another", 1, message("another"))  # asks once what there is
     with CaptureQueriesContext(connections[database]) as queries:
         backend.mark_as_done(task_id, 1, message(task_id))
-    assert len(queries) == (1 if database == "default" else 2), queries.captured_queries
+    assert len(statements(queries)) == (1 if database == "default" else 2), queries.captured_queries
 
 
 def test_what_is_forgotten_is_forgotten_whole(backend, task_id):
