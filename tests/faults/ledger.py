@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 import json
 
-from kombu import Connection, Consumer, Exchange, Queue
+from kombu import Connection, Exchange, Queue
 from redis import Redis
 
 QUEUE = "celery"
@@ -20,9 +20,9 @@ class Sent:
     expires: dt.datetime | None
 
 
-def take(url, *, silence=1.0):
-    """Take all messages out of the queue; RabbitMQ has said all after `silence` seconds without any."""
-    return [_sent(headers) for headers in (_redis(url) if url.startswith("redis") else _amqp(url, silence))]
+def take(url):
+    """Take all messages out of the queue; whoever publishes into it has stopped, or is asked again."""
+    return [_sent(headers) for headers in (_redis(url) if url.startswith("redis") else _amqp(url))]
 
 
 def _redis(url):
@@ -32,20 +32,13 @@ def _redis(url):
                 yield json.loads(message)["headers"]
 
 
-def _amqp(url, silence):
-    found = []
-
-    def note(message):
-        found.append(message.headers)
-
+def _amqp(url):
     with Connection(url) as connection:
-        queue = Queue(QUEUE, Exchange(QUEUE), QUEUE)  # as Celery declares it
-        with Consumer(connection, [queue], no_ack=True, on_message=note):
-            try:
-                while True:
-                    connection.drain_events(timeout=silence)
-            except TimeoutError:
-                return found
+        queue = Queue(QUEUE, Exchange(QUEUE), QUEUE)(connection.default_channel)  # as Celery declares it
+        queue.declare()
+        # A message that was confirmed is there: no silence has to be waited for.
+        while (message := queue.get(no_ack=True)) is not None:
+            yield message.headers
 
 
 def _sent(headers):
