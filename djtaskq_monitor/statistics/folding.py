@@ -4,9 +4,11 @@ Any number of processes may do so at a time: each takes fresh rows that no other
 it adds to are its own until it commits.
 """
 
+import logging
+import time
 from collections.abc import Sequence
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, connections
 from django.db.models import F
 
 from djtaskq.db.claims import claim, writing
@@ -19,22 +21,25 @@ from djtaskq_monitor.statistics.contributions import MICRO
 from djtaskq_monitor.statistics.models import FreshStatistics, TaskStatistics
 from djtaskq_monitor.statistics.tally import STATES, Cell, Tally
 
+logger = logging.getLogger(__name__)
+
 RESOLUTIONS = (TaskStatistics.MINUTE, TaskStatistics.HOUR, TaskStatistics.DAY)
 # In one transaction, so that nobody has to wait for it for long.
 MOST_FRESH = 200
+EVERY_SECONDS = 10.0
 _LARGEST = (1 << 63) - 1
 _KEY = ("resolution", "at", "series")
-_FIGURES = (*STATES, "runtime", "wait", "runtimes", "waits")
+FIGURES = (*STATES, "runtime", "wait", "runtimes", "waits")
 # To insert a row, or to lock the one that is there, and to learn what is in it.
 _TAKE = Upsert(TaskStatistics, key=_KEY, assign={"sent": F("sent")})
-_REPLACE = Upsert(TaskStatistics, key=_KEY, assign={name: Incoming(name) for name in _FIGURES})
+_REPLACE = Upsert(TaskStatistics, key=_KEY, assign={name: Incoming(name) for name in FIGURES})
 
 # A sum's resolution, the microsecond at which it begins, and its series.
 Key = tuple[int, int, int]
 
 
 def fold(*, using: str, most: int = MOST_FRESH) -> int:
-    """Sum up `most` fresh rows, the oldest first; how many there were. None where another process did so."""
+    """Sum up `most` fresh rows, the oldest first; how many there were."""
     try:
         with writing(using):
             fresh = claim(FreshStatistics.objects.using(using).order_by("pk"), most)
@@ -56,12 +61,13 @@ def begins(minute: int, resolution: int) -> int:
 
 
 def _add(tally: Tally, using: str) -> None:
-    series = labels.series({label for label, _minute, _cell in tally}, using)
+    counted = labels.counted_as({label for label, _minute, _cell in tally}, using)
     sums: dict[Key, Cell] = {}
     for label, minute, cell in tally:
         for resolution in RESOLUTIONS:
-            key = resolution, begins(minute, resolution), series[label]
-            sums.setdefault(key, Cell()).add(cell)
+            at = begins(minute, resolution)
+            for series in counted[label]:
+                sums.setdefault((resolution, at, series), Cell()).add(cell)
     keys = sorted(sums)
     for start in range(0, len(keys), MOST_ROWS):
         part = keys[start : start + MOST_ROWS]
@@ -73,7 +79,7 @@ def _add(tally: Tally, using: str) -> None:
 def _taken(keys: Sequence[Key], using: str) -> dict[Key, Cell]:
     """What stands in these sums, which nobody else changes from now on."""
     rows = [_row(key, Cell()) for key in keys]
-    columns = ("resolution", "at", "series", *_FIGURES)
+    columns = ("resolution", "at", "series", *FIGURES)
     if features(using).returning_upsert:
         found = _TAKE.write(rows, using=using, returning=columns)
     else:
@@ -85,13 +91,13 @@ def _taken(keys: Sequence[Key], using: str) -> dict[Key, Cell]:
             .values_list(*columns)
         )
     cells = {
-        (resolution, to_microseconds(at), series): _cell(figures)
-        for resolution, at, series, *figures in found
+        (resolution, to_microseconds(at), series): cell(figures) for resolution, at, series, *figures in found
     }
     return {key: cells[key] for key in keys}
 
 
-def _cell(figures: Sequence[object]) -> Cell:
+def cell(figures: Sequence[object]) -> Cell:
+    """The columns that `FIGURES` names, as a cell."""
     *numbers, runtimes, waits = figures
     *states, runtime, wait = (int(str(number)) for number in numbers)
     return Cell(states, runtime, wait, histogram.read(str(runtimes)), histogram.read(str(waits)))
@@ -108,3 +114,22 @@ def _row(key: Key, cell: Cell) -> TaskStatistics:
         waits=histogram.write(cell.waits),
         **{name: max(-_LARGEST, min(_LARGEST, value)) for name, value in figures.items()},
     )
+
+
+class Folder:
+    """Folds now and then, for a process that writes all the time."""
+
+    def __init__(self, seconds: float = EVERY_SECONDS) -> None:
+        self.seconds = seconds
+        self._next = 0.0
+
+    def after_write(self, *, using: str) -> None:
+        """Fold what there is, if it is time; a database that does not answer is left for the next time."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + self.seconds
+        try:
+            while fold(using=using) >= MOST_FRESH:
+                pass
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("Statistics are not summed up this time: %s", error)

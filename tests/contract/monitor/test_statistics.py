@@ -65,7 +65,8 @@ def expected():
 
 def stored(resolution=TaskStatistics.MINUTE):
     found = {}
-    for row in TaskStatistics.objects.filter(resolution=resolution).select_related("series"):
+    rows = TaskStatistics.objects.exclude(series__name=labels.ALL).exclude(series__queue=labels.ALL)
+    for row in rows.filter(resolution=resolution).select_related("series"):
         figures = (
             [getattr(row, state) for state in STATES],
             row.runtime,
@@ -80,7 +81,8 @@ def stored(resolution=TaskStatistics.MINUTE):
 
 
 def totals(resolution=TaskStatistics.MINUTE):
-    rows = TaskStatistics.objects.filter(resolution=resolution)
+    together = dict.fromkeys((f"series__{name}" for name in labels.DIMENSIONS), labels.ALL)
+    rows = TaskStatistics.objects.filter(resolution=resolution, **together)
     sums = {state: sum(getattr(row, state) for row in rows) for state in STATES}
     return {state: count for state, count in sums.items() if count}
 
@@ -98,6 +100,9 @@ def test_they_are_what_the_rows_count_for_after_any_writes(database, told, data)
             folding.fold(using=database, most=1)
     fold_all(database)
     assert stored() == expected()
+    states = [figures[0] for figures in stored().values()]
+    summed = dict(zip(STATES, map(sum, zip(*states, strict=True)), strict=True)) if states else {}
+    assert totals() == {state: count for state, count in summed.items() if count}
 
 
 def test_each_resolution_counts_all(database):
@@ -180,8 +185,8 @@ def test_names_beyond_the_limit_are_counted_together(database):
         write(told, database)
         fold_all(database)
     names = set(Series.objects.values_list("name", flat=True))
-    assert names == {"proj.task0", "proj.task1", "proj.task2", labels.OTHER}
-    rows = TaskStatistics.objects.filter(series__name=labels.OTHER, resolution=60)
+    assert names == {"proj.task0", "proj.task1", "proj.task2", labels.OTHER, labels.ALL}
+    rows = TaskStatistics.objects.filter(series__name=labels.OTHER, series__queue=labels.ALL, resolution=60)
     assert sum(row.succeeded for row in rows) == 3
 
 
@@ -202,8 +207,20 @@ def test_a_sum_too_large_for_its_column_stops_nothing(database):
     told[3]["runtime"] = 1e300
     write(told, database)
     fold_all(database)
-    row = TaskStatistics.objects.get(resolution=60, succeeded=1)
+    row = TaskStatistics.objects.get(resolution=60, series__name=labels.ALL, series__worker="celery@one")
     assert row.runtime == 366 * 86_400 * MICRO
+
+
+def test_a_process_that_writes_folds_now_and_then(database):
+    folder = folding.Folder(seconds=3_600)
+    write(success("t"), database)
+    folder.after_write(using=database)
+    assert totals()
+    write(success("u"), database)
+    folder.after_write(using=database)
+    assert FreshStatistics.objects.count() == 1
+    folding.Folder().after_write(using=database)
+    assert not FreshStatistics.objects.exists()
 
 
 @pytest.mark.parametrize("most", [1, 200])
