@@ -17,6 +17,7 @@ from djtaskq_monitor.recording import expiry, snapshot, store
 from djtaskq_monitor.recording.journal import Journal
 from djtaskq_monitor.recording.receiver import Receiver, queue_name
 from djtaskq_monitor.recording.recorder import Recorder
+from djtaskq_monitor.statistics.folding import Folder
 
 # The stubs know of less than there is.
 _Polaroid: Any = Polaroid
@@ -48,6 +49,7 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         self.host = socket.gethostname()
         self.recorder = Recorder(conf().MONITOR_MAX_PENDING)
         self.journal = Journal(self.recorder, host=self.host, queue=queue_name(self.host), freq=self.freq)
+        self.folder = Folder()
         self.receiver: Receiver | None = None
         self._writing = threading.Lock()
         self._told_to_stop = False
@@ -95,6 +97,7 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
             for reading in snapshot.readings(state):
                 self.recorder.record(reading)
         self.flush()
+        self.folder.after_write(using=router.db_for_write(TaskState))
 
     def flush(self, *, stopped: bool = False) -> bool:
         """Write what is pending; whether nothing is left to be written."""
