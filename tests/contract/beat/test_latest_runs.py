@@ -101,6 +101,12 @@ def test_where_nothing_is_new_it_asks_once(make_task, make_run, database):
     assert len(captured) == 1
 
 
+def test_an_idle_beat_notes_them(dispatcher, make_task, make_run):
+    task = make_task()
+    run = make_run(task)
+    eventually(lambda: [dispatcher.step(), noted()][-1] == {task.pk: run.pk})
+
+
 def test_beats_note_side_by_side(make_task, make_run, database):
     tasks = [make_task(f"task {number}") for number in range(20)]
     last = {task.pk: [make_run(task, ago=ago) for ago in (90, 80, 70)][-1].pk for task in tasks}
