@@ -265,6 +265,10 @@ def _claimed_for_the_peer(group_id: str, body: Content | None, instant: dt.datet
     try:
         with transaction.atomic(using):
             chord.save(using=using, force_insert=True)
+            if not _counter(group_id, using).exists():
+                # It has come to its end since the caller found it due, and its parts are forgotten.
+                transaction.set_rollback(True, using=using)
+                return False
     except IntegrityError:
         return False  # somebody else was here, and has it
     return True

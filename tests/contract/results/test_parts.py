@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_results.models import ChordCounter
 
 from djtaskq_results import chords, store
+from djtaskq_results.models import Chord as ChordRow
 from djtaskq_results.models import ChordPart
 from tests.contract.results.test_defects import Chord
 
@@ -80,3 +81,12 @@ def test_a_part_is_stored_and_counted_in_one_transaction(chord, database):
     else:
         assert [sent[0][:5], sent[-1]] == ["BEGIN", "COMMIT"]
         assert len(sent) == 2 + {"mariadb": 3, "sqlite": 4}[database]
+
+
+def test_a_chord_that_ended_meanwhile_is_not_claimed(chord):
+    """Whoever found it due a moment ago would send its body once more, with nothing."""
+    chord.bring_back("a")
+    chord.bring_back("b")
+    assert chord.sent == [[0, 1]]
+    assert not chords.claim("group", None)
+    assert not ChordRow.objects.exists()
