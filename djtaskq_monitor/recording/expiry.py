@@ -65,11 +65,18 @@ def lifetime(app: Celery, kind: str) -> dt.timedelta | None:
     return dt.timedelta(seconds=value)
 
 
+def kind(state: str) -> str:
+    """Which kind a task in this state is of."""
+    if state == states.SUCCESS:
+        return "success"
+    return "error" if state in {*_ERRORS, states.RETRY} else "pending"
+
+
 def _expired(app: Celery, using: str) -> Iterator[tuple[QuerySet[Any], str]]:
     """Rows whose time has come, by an index in whose order they are to be deleted."""
     now = timezone.now()
-    for kind, conditions in KINDS.items():
-        age = lifetime(app, kind)
+    for name, conditions in KINDS.items():
+        age = lifetime(app, name)
         if age is None:
             continue
         for condition in conditions:
