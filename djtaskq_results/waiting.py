@@ -86,7 +86,7 @@ class Wait:
         """
         self._tell_if_due()
         left = math.inf if self.remaining is None else self.remaining
-        if left < _NOTHING:
+        if left < 2 * _NOTHING:  # or there would be an end to wait for, and no nap before it
             raise CeleryTimeout(f"The operation timed out after {self.timeout} s.")
         pause = LISTENING.after(self.elapsed) if listening else self._looking()
         end = self.elapsed + min(pause, left)

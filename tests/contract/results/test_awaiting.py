@@ -66,7 +66,7 @@ def test_a_result_is_awaited_while_the_loop_runs_on(app, later):
     later(0.3, ("a", 1))
     value, turns = run(view())
     assert value == 1
-    assert turns > 50
+    assert turns > 5
 
 
 def test_many_are_awaited_together_and_kept_in_order(app, later, database):
