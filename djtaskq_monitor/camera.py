@@ -15,6 +15,7 @@ from djtaskq_monitor import bootstrap  # noqa: F401  before the models, which ne
 from djtaskq_monitor.models import TaskState
 from djtaskq_monitor.recording import expiry, snapshot, store
 from djtaskq_monitor.recording.journal import Journal
+from djtaskq_monitor.recording.receipts import Receipts
 from djtaskq_monitor.recording.receiver import Receiver, queue_name
 from djtaskq_monitor.recording.recorder import Recorder
 from djtaskq_monitor.statistics.folding import Folder
@@ -26,7 +27,10 @@ logger = logging.getLogger(__name__)
 SHORTEST_PERIOD = 0.05
 # Rows deleted in one go; the next go comes after a write, so that none has to wait for long.
 DELETED_PER_CLEANUP = 10_000
+# Tasks that are held by a write at once: room for others comes with each such part.
+TASKS_PER_WRITE = 20_000
 _PAUSE_AT_THE_END = 0.25
+_BETWEEN_HURRIED_WRITES = 1.0
 
 
 class Camera(_Polaroid):  # type: ignore[misc]  # see above
@@ -48,12 +52,15 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         super().__init__(state, max(freq, SHORTEST_PERIOD), maxrate, cleanup_freq, timer, app)
         self.host = socket.gethostname()
         self.recorder = Recorder(conf().MONITOR_MAX_PENDING)
+        self.receipts = Receipts()
         self.journal = Journal(self.recorder, host=self.host, queue=queue_name(self.host), freq=self.freq)
         self.folder = Folder()
         self.receiver: Receiver | None = None
         self._writing = threading.Lock()
         self._told_to_stop = False
         self._dropped = 0
+        self._hurry_at = 0.0
+        self._finished = False
         self._seen_in_state = 0
         self._signals: dict[int, Any] = {}
 
@@ -67,7 +74,13 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
 
     def _make_receiver(self, *args: Any, **kwargs: Any) -> Receiver:
         made = self.app.subclass_with_self(
-            Receiver, reverse="events.Receiver", recorder=self.recorder, host=self.host
+            Receiver,
+            reverse="events.Receiver",
+            recorder=self.recorder,
+            receipts=self.receipts,
+            hurry=self.hurry,
+            finish=self.finish,
+            host=self.host,
         )
         self.receiver = made(*args, **kwargs)
         return self.receiver
@@ -103,15 +116,39 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         """Write what is pending; whether nothing is left to be written."""
         using = router.db_for_write(TaskState)
         with self._writing:
-            pending = self.recorder.swap()
+            written = self._write_pending(using)
+            self._tell_of_drops()
+            done = written and not self.recorder.waiting
+            return self.journal.write(using=using, stopped=stopped and done) and done
+
+    def _write_pending(self, using: str) -> bool:
+        """Write what is pending by now, the oldest first; whether all of that is in the database."""
+        mark = self.receipts.mark()
+        tasks_left = self.recorder.tasks_waiting
+        while True:
+            pending = self.recorder.swap(TASKS_PER_WRITE)
+            taken = len(pending.tasks)
             try:
                 pending, set_aside = store.write(pending, using=using)
                 self.journal.set_aside += set_aside
             finally:
                 # Whatever happened: written twice is written once.
                 self.recorder.put_back(pending)
-            self._tell_of_drops()
-            return self.journal.write(using=using, stopped=stopped and not pending) and not pending
+            if pending:
+                return False
+            tasks_left -= taken
+            if tasks_left <= 0 or taken < TASKS_PER_WRITE:
+                self.receipts.settle(mark)
+                self._hurry_at = 0.0
+                return True
+
+    def hurry(self) -> None:
+        """Write soon, and not when the period is over: half of what may wait is waiting."""
+        now = time.monotonic()
+        if now >= self._hurry_at:
+            # The next one no sooner, unless this one succeeds.
+            self._hurry_at = now + _BETWEEN_HURRIED_WRITES
+            self.timer.call_after(0, self.capture)
 
     def _tell_of_drops(self) -> None:
         dropped = self.recorder.dropped
@@ -134,19 +171,34 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         if deleted >= DELETED_PER_CLEANUP:
             self.timer.call_after(self.freq, self.cleanup)
 
-    def cancel(self) -> None:
-        """Write what is left, for as long as that is allowed to take, and leave everything as it was."""
+    def finish(self) -> None:
+        """Write what is left, for as long as that is allowed to take; once."""
+        if self._finished:
+            return
+        self._finished = True
         for entry in (self._tref, self._ctref):
             if entry is not None:
                 entry.cancel()
         deadline = time.monotonic() + conf().MONITOR_STOP_SECONDS
         while not self.flush(stopped=True):
             if time.monotonic() > deadline:
-                logger.error(
-                    "The changes of %d tasks and workers could not be written", self.recorder.waiting
-                )
-                break
+                self._tell_of_the_rest()
+                return
             time.sleep(_PAUSE_AT_THE_END)
+
+    def _tell_of_the_rest(self) -> None:
+        waiting = self.recorder.waiting
+        if waiting and self.receiver is not None and self.receiver.keeping:
+            logger.warning(
+                "The changes of %d tasks and workers could not be written: their events stay with the broker",
+                waiting,
+            )
+        elif waiting:
+            logger.error("The changes of %d tasks and workers could not be written, and are lost", waiting)
+
+    def cancel(self) -> None:
+        """Write what is left, and leave everything as it was."""
+        self.finish()
         connections.close_all()
         del self.app.events.Receiver
         for number, handler in self._signals.items():

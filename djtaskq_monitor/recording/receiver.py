@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from celery.events.receiver import EventReceiver
@@ -13,6 +13,7 @@ from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
 
 from djtaskq.conf import conf
+from djtaskq_monitor.recording.receipts import Receipts
 from djtaskq_monitor.recording.recorder import Recorder
 from djtaskq_monitor.recording.silence import Silence
 
@@ -26,6 +27,11 @@ LONGEST_PAUSE = 15.0
 # How long a camera that stops takes what is there, and how long a silence is the end of it.
 LAST_SECONDS = 2.0
 _ARRIVING = 0.1
+# How soon what was written is acknowledged, where nothing arrives meanwhile.
+_ITERATION = 0.2
+_BETWEEN_HEARTBEATS = 1.0
+# Workers send the events of tasks in lists, no longer than this.
+EVENTS_PER_MESSAGE = 24
 _PRECONDITION_FAILED = 406
 
 
@@ -46,9 +52,16 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
 
     Its queue has a name of its own. Where the broker removes queues that nobody uses (AMQP), it outlives the
     camera and collects what comes until the camera is back; elsewhere it is deleted when the camera stops.
+
+    On AMQP a message is acknowledged once it is in the database (see `receipts`), and the broker hands out no
+    more than the recorder has room for. `hurry` is called while half of that room is taken, and `finish` when
+    the receiver is told to stop, before it leaves the broker.
     """
 
     recorder: Recorder
+    receipts: Receipts
+    hurry: Callable[[], None]
+    finish: Callable[[], None]
     host: str
     _told_through: tuple[Connection, Any]
 
@@ -57,6 +70,9 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         self._silence = Silence()
         self._stopping = threading.Event()
         self._pause = FIRST_PAUSE
+        self._heartbeat_at = 0.0
+        # How many messages AMQP may hand out before any is acknowledged.
+        self.window = max(1, self.recorder.limit // EVENTS_PER_MESSAGE)
         # Whether a signal may only ask to stop, since raising an exception could cost an event.
         self.taking = False
         settings = conf()
@@ -67,6 +83,8 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
             "queue_exclusive": False,
             "queue_durable": True,
         }
+        # Whether the broker keeps what is not acknowledged, and the queue while nobody takes from it.
+        self.keeping = channel.transport.driver_type == "amqp"
         # No channel yet: to open one here would fail, or wait where nobody can stop it, with the broker away.
         super().__init__(None, *args, **{**kwargs, **options})
 
@@ -101,7 +119,7 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
 
     def _take_events(self, *, wakeup: bool) -> None:
         try:
-            for _ in self.consume(limit=None, wakeup=wakeup):
+            for _ in self.consume(limit=None, safety_interval=_ITERATION, wakeup=wakeup):
                 self._pause = FIRST_PAUSE
         finally:
             self.taking = False
@@ -131,16 +149,23 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
     def _connection_failed(self, error: BaseException, _interval: float) -> None:
         logger.debug("The broker cannot be reached: %r", error)
 
+    def get_consumers(self, Consumer: Any, channel: Any) -> list[Any]:  # noqa: N803, ARG002  Celery's signature
+        acknowledging = {"no_ack": False, "prefetch_count": self.window} if self.keeping else {"no_ack": True}
+        return [Consumer(queues=[self.queue], callbacks=[self._receive], accept=self.accept, **acknowledging)]
+
     @contextlib.contextmanager
     def extra_context(self, connection: Connection, channel: Any) -> Iterator[None]:
         try:
             yield
             self._take_the_rest(connection)
+            if self.keeping:
+                self.finish()
+                self._acknowledge(channel)
         except (KeyboardInterrupt, SystemExit):
             self.should_stop = True
             raise
         finally:
-            if self.should_stop and connection.transport.driver_type != "amqp":
+            if self.should_stop and not self.keeping:
                 with contextlib.suppress(*connection.connection_errors, *connection.channel_errors):
                     channel.queue_delete(self.queue.name)
 
@@ -166,11 +191,36 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         self.taking = True
 
     def on_iteration(self) -> None:
+        connection, channel = self._told_through
         hostnames = self._silence.to_be_told()
         if hostnames and conf().MONITOR_ENABLE_EVENTS:
             self.taking = False
-            self._tell_workers(*self._told_through, hostnames)
+            self._tell_workers(connection, channel, hostnames)
         self.taking = True
+        if self.keeping:
+            self._acknowledge(channel)
+            self._send_heartbeat(connection)
+        elif connection.transport.driver_type == "filesystem":
+            self._wait_for_room()
+        if self.receipts.open > self.window // 2 or self.recorder.tasks_waiting > self.recorder.limit // 2:
+            self.hurry()
+
+    def _acknowledge(self, channel: Any) -> None:
+        tag = self.receipts.to_acknowledge()
+        if tag is not None:
+            channel.basic_ack(tag, multiple=True)
+
+    def _send_heartbeat(self, connection: Connection) -> None:
+        """Celery's does so in a pause only, and a busy stream has none: the broker would think us dead."""
+        if time.monotonic() >= self._heartbeat_at:
+            self._heartbeat_at = time.monotonic() + _BETWEEN_HEARTBEATS
+            connection.heartbeat_check()
+
+    def _wait_for_room(self) -> None:
+        """Leave the files where they are: nothing else holds them back."""
+        while self.recorder.full and not self.should_stop:
+            self.hurry()
+            self._stopping.wait(_ITERATION)
 
     def _tell_workers(self, connection: Connection, channel: Any, hostnames: list[str] | None = None) -> None:
         """Have workers send events about their tasks; all of them, if none are named."""
@@ -184,11 +234,17 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         )
 
     def on_decode_error(self, message: Any, exc: BaseException) -> None:
-        # Never acknowledged: the consumer is without acknowledgements, and AMQP closes the channel for one.
         logger.debug("A message of type %r holds no event: %r", message.content_type, exc)
         self.recorder.reject("cannot be decoded")
+        self._note(message)
 
-    def _receive(self, body: Any, _message: Any) -> None:
+    def _receive(self, body: Any, message: Any) -> None:
         for event in body if isinstance(body, list) else (body,):
             self.recorder.take(event)
             self._silence.notice(event)
+        self._note(message)
+
+    def _note(self, message: Any) -> None:
+        # Elsewhere delivery tags are no numbers, and nothing is acknowledged.
+        if self.keeping and message is not None:
+            self.receipts.note(message.delivery_tag)

@@ -8,16 +8,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 
 from djtaskq_monitor.recording import events, merge
 from djtaskq_monitor.recording.events import Change, Reading, Rejected
+from djtaskq_monitor.recording.room import Room
 
 Rows = dict[str, Change]
 
 
 @dataclasses.dataclass(slots=True)
 class Pending:
-    """Changes that are not yet in the database, by task id and by the worker's name."""
+    """Changes that are not yet in the database, by task id and by the worker's name; the oldest first."""
 
     tasks: Rows = dataclasses.field(default_factory=dict)
     workers: Rows = dataclasses.field(default_factory=dict)
@@ -27,10 +29,10 @@ class Pending:
 
 
 class Recorder:
-    """Takes events from any thread; holds at most `limit` tasks and `limit` workers that are not yet written.
+    """Takes events from any thread; holds about `limit` tasks and `limit` workers that are not yet written.
 
-    `received` counts what came, `rejected` what could not be used, by reason, and `dropped` what came
-    for a further task or worker when the limit was reached.
+    `received` counts what came, and `rejected` what could not be used, by reason. `dropped` counts what was
+    forgotten, or not taken, for lack of room: see `room`.
     """
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.time) -> None:
@@ -41,6 +43,9 @@ class Recorder:
         self.rejected: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._pending = Pending()
+        self._room = Room(limit)
+        # What was taken by `swap` and is still held by whoever writes it.
+        self._tasks_out = self._workers_out = 0
 
     def take(self, event: object) -> None:
         """Record one event; never raises, whatever it is."""
@@ -63,18 +68,29 @@ class Recorder:
             self.received += 1
             self.rejected[reason] += 1
 
-    def swap(self) -> Pending:
-        """What is to be written; from now on the recorder collects anew."""
+    def swap(self, most: int | None = None) -> Pending:
+        """What is to be written: all workers, and at most the `most` oldest tasks.
+
+        It counts as held until it comes to `put_back`, whole, in part or empty.
+        """
         with self._lock:
-            taken, self._pending = self._pending, Pending()
+            taken = self._pending
+            if most is None or len(taken.tasks) <= most:
+                self._pending = Pending()
+                self._room.changed()
+            else:
+                oldest = list(islice(taken.tasks, most))
+                taken = Pending({key: taken.tasks.pop(key) for key in oldest}, taken.workers)
+                self._pending.workers = {}
+            self._tasks_out, self._workers_out = len(taken.tasks), len(taken.workers)
         return taken
 
     def put_back(self, unwritten: Pending) -> None:
-        """Keep what could not be written, merged with what came in the meantime.
-
-        The limit bounds what arrives, not what was taken already: that is held in full.
-        """
+        """Keep what could not be written, merged with what came in the meantime."""
         with self._lock:
+            self._tasks_out = self._workers_out = 0
+            if not unwritten:
+                return
             for rules, kept, pending in (
                 (merge.TASK, unwritten.tasks, self._pending.tasks),
                 (merge.WORKER, unwritten.workers, self._pending.workers),
@@ -85,24 +101,38 @@ class Recorder:
                     else:
                         kept[key] = change
             self._pending = unwritten
+            self._room.changed()
 
     @property
     def waiting(self) -> int:
-        """How many tasks and workers are not yet written."""
+        """How many tasks and workers are not yet written, without those that are just being written."""
         return len(self._pending)
 
-    def _record(self, reading: Reading) -> None:
-        if reading.task is not None:
-            self._merge(self._pending.tasks, reading.task, merge.TASK)
-        if reading.worker is not None:
-            self._merge(self._pending.workers, reading.worker, merge.WORKER)
+    @property
+    def tasks_waiting(self) -> int:
+        return len(self._pending.tasks)
 
-    def _merge(self, rows: Rows, change: Change, rules: merge.Rules) -> None:
-        key = change[rules.key]
-        known = rows.get(key)
+    @property
+    def full(self) -> bool:
+        """Whether a further task would cost another one something."""
+        return len(self._pending.tasks) + self._tasks_out >= self.limit
+
+    def _record(self, reading: Reading) -> None:
+        pending = self._pending
+        if reading.task is not None:
+            known = pending.tasks.get(reading.task[merge.TASK.key])
+            if known is not None:
+                merge.TASK.merge(known, reading.task)
+            else:
+                self.dropped += self._room.add(pending.tasks, reading.task, out=self._tasks_out)
+        if reading.worker is not None:
+            self._record_worker(pending.workers, reading.worker)
+
+    def _record_worker(self, workers: Rows, change: Change) -> None:
+        known = workers.get(change[merge.WORKER.key])
         if known is not None:
-            rules.merge(known, change)
-        elif len(rows) < self.limit:
-            rows[key] = change
+            merge.WORKER.merge(known, change)
+        elif len(workers) + self._workers_out < self.limit:
+            workers[change[merge.WORKER.key]] = change
         else:
             self.dropped += 1

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from celery import Celery
 from django.db import router, transaction
 
 from djtaskq_monitor.models import CameraState, TaskState, WorkerState
-from djtaskq_monitor.recording.receiver import Receiver
+from djtaskq_monitor.recording.receiver import Receiver, queue_name
 from djtaskq_monitor.recording.recorder import Recorder
 from tests.waiting import eventually
 
@@ -92,6 +93,26 @@ def test_events_sent_while_the_camera_restarts_are_kept_by_rabbitmq(cluster, see
     finished(cluster, sent)
     cluster.camera()
     seen(SUCCESS=sent)
+
+
+@pytest.mark.parametrize(("database", "broker_url"), [("default", "rabbitmq")], indirect=True)
+def test_a_camera_that_is_killed_has_lost_nothing_of_what_it_had_not_written(cluster, seen):
+    camera = cluster.camera("--frequency=600")
+    cluster.worker()
+    sent = [cluster.send("add", number, 1) for number in range(100)]
+    finished(cluster, sent)
+    eventually(lambda: ready(cluster.client) == 0)
+    assert not TaskState.objects.filter(task_id__in=sent).exists()
+    camera.kill()
+    cluster.camera()
+    seen(SUCCESS=sent)
+
+
+def ready(app):
+    """How many messages wait in the camera's queue, without those that it holds."""
+    with app.connection_for_read() as connection:
+        name = f"{app.conf.event_queue_prefix}.{queue_name(socket.gethostname())}"
+        return connection.default_channel.queue_declare(name, passive=True).message_count
 
 
 @pytest.mark.parametrize("database", ["default"], indirect=True)

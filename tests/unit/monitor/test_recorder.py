@@ -32,26 +32,70 @@ def test_what_could_not_be_written_is_merged_with_what_came_since():
     assert (row["state"], row["name"]) == ("SUCCESS", "proj.tasks.add")
 
 
-def test_beyond_the_limit_known_tasks_still_change_and_new_ones_are_counted():
+def started(*task_ids):
+    return [event("task-started", 0, uuid=task_id) for task_id in task_ids]
+
+
+def succeeded(task_id, result="1"):
+    return event("task-succeeded", 1, uuid=task_id, result=result, runtime=1.0)
+
+
+def take(taken, *told):
+    for each in told:
+        taken.take(each)
+
+
+def states(pending):
+    return {key: row["state"] for key, row in pending.tasks.items()}
+
+
+def test_beyond_the_limit_the_oldest_that_has_not_ended_goes():
     taken = recorder(limit=2)
-    for number in range(5):
-        taken.take(event("task-started", 0, uuid=f"t{number}"))
-    taken.take(event("task-succeeded", 1, uuid="t1", result="1", runtime=1.0))
+    take(taken, *started("a", "b"))
+    assert taken.full
+    take(taken, succeeded("a"), *started("c"), succeeded("d"))
+    assert states(taken.swap()) == {"a": "SUCCESS", "d": "SUCCESS"}
+    assert taken.dropped == 2
+
+
+def test_a_final_state_is_kept_where_every_task_has_ended():
+    taken = recorder(limit=2)
+    take(taken, *success("a"), *success("b"), succeeded("c"), succeeded("d"))
+    take(taken, *started("e"))  # it has not ended: there is no room for it
+    rows = taken.swap().tasks
+    assert {row["state"] for row in rows.values()} == {"SUCCESS"}
+    assert list(rows) == ["a", "b", "c", "d"]
+    assert [row.get("result") for row in rows.values()] == [None, None, "1", "1"]
+    assert rows["a"]["name"] == "proj.tasks.add"
+    assert {"args", "result_key"} & rows["a"].keys() == set()
     assert taken.dropped == 3
-    assert {key: row["state"] for key, row in taken.swap().tasks.items()} == {
-        "t0": "STARTED",
-        "t1": "SUCCESS",
-    }
 
 
-def test_what_was_taken_once_is_kept_beyond_the_limit():
-    taken = recorder(limit=1)
-    taken.take(event("task-started", 0, uuid="a"))
+def test_memory_has_an_end():
+    taken = recorder(limit=2)
+    take(taken, *(succeeded(f"t{number}") for number in range(20)))
+    assert len(taken.swap().tasks) == 8
+    assert taken.dropped == 18
+
+
+def test_what_is_just_being_written_takes_room_too():
+    taken = recorder(limit=2)
+    take(taken, *started("a", "b"))
     unwritten = taken.swap()
-    taken.take(event("task-started", 0, uuid="b"))
+    take(taken, *started("c"), succeeded("d"))
+    assert taken.dropped == 2  # one was not taken, the other has lost its result
     taken.put_back(unwritten)
-    assert set(taken.swap().tasks) == {"a", "b"}
-    assert taken.dropped == 0
+    assert states(taken.swap()) == {"a": "STARTED", "b": "STARTED", "d": "SUCCESS"}
+
+
+def test_the_oldest_tasks_are_taken_first_and_those_that_change_again_come_last():
+    taken = recorder()
+    take(taken, *started("a", "b", "c"))
+    assert list(taken.swap(2).tasks) == ["a", "b"]
+    taken.put_back(type(taken.swap(0))())
+    take(taken, succeeded("a"))
+    assert list(taken.swap(2).tasks) == ["c", "a"]
+    assert not taken.swap()
 
 
 def test_hostile_events_are_counted_by_reason_and_cost_no_good_one():
