@@ -29,18 +29,23 @@ def database(name: str, broker: str = "") -> Iterator[tuple[str, str]]:
     """
     fleet = Fleet()
     try:
-        url = fleet.use(broker).url if broker else "memory://"
-        os.environ["DJTASKQ_TEST_BROKER_URL"] = url
-        if name != "sqlite":
-            os.environ[f"DJTASKQ_TEST_{name.upper()}"] = f"{fleet.use(name).url}/djtaskq_benchmark"
-        else:
-            os.environ["DJTASKQ_TEST_SQLITE"] = f"sqlite:///{fleet.folder / 'benchmark.sqlite3'}"
-        os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-        os.environ["DJTASKQ_TEST_DATABASE"] = ALIASES[name]
-        _create(ALIASES[name])
-        yield ALIASES[name], url
+        yield migrated(fleet, name, broker)
     finally:
         fleet.close()
+
+
+def migrated(fleet: Fleet, name: str, broker: str = "") -> tuple[str, str]:
+    """What `database` gives, on the servers of `fleet`."""
+    url = fleet.use(broker).url if broker else "memory://"
+    os.environ["DJTASKQ_TEST_BROKER_URL"] = url
+    if name != "sqlite":
+        os.environ[f"DJTASKQ_TEST_{name.upper()}"] = f"{fleet.use(name).url}/djtaskq_benchmark"
+    else:
+        os.environ["DJTASKQ_TEST_SQLITE"] = f"sqlite:///{fleet.folder / 'benchmark.sqlite3'}"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    os.environ["DJTASKQ_TEST_DATABASE"] = ALIASES[name]
+    _create(ALIASES[name])
+    return ALIASES[name], url
 
 
 def _create(alias: str) -> None:

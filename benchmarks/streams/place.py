@@ -1,0 +1,73 @@
+"""Where a stream of events flows: a broker, a database that can be held still, and processes."""
+
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import harness
+from tests.processes import Process, Processes
+from tests.servers import Fleet
+
+
+class Place:
+    """One run's servers; `url` is the broker's."""
+
+    def __init__(self, fleet: Fleet, database: str, url: str) -> None:
+        self.url = url
+        self.processes = Processes(fleet.folder, fleet.keeper)
+        self._fleet, self._database = fleet, database
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """The database answers nobody: its processes are stopped, or its file is locked."""
+        if self._database == "sqlite":
+            with self._locked():
+                yield
+            return
+        pids = _family(self._fleet.use(self._database).pid)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in reversed(pids):
+                os.kill(pid, signal.SIGCONT)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        file = os.environ["DJTASKQ_TEST_SQLITE"].removeprefix("sqlite:///")
+        holder = sqlite3.connect(file, isolation_level=None, timeout=20)
+        try:
+            holder.execute("BEGIN EXCLUSIVE")
+            yield
+        finally:
+            holder.close()
+
+
+@contextmanager
+def place(database: str, broker: str) -> Iterator[Place]:
+    fleet = Fleet()
+    try:
+        _, url = harness.migrated(fleet, database, broker)
+        made = Place(fleet, database, url)
+        try:
+            yield made
+        finally:
+            made.processes.close()
+    finally:
+        fleet.close()
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that came of it, the parents first."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in _family(int(child)))]
+
+
+def memory(process: Process) -> float:
+    """The most that a process held at any time, in MB."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024

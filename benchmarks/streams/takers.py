@@ -1,0 +1,118 @@
+"""Who takes a stream of events: nobody in particular, our camera, Flower."""
+
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from benchmarks.streams.place import Place
+from tests.processes import ROOT
+from tests.servers.places import free_port
+from tests.waiting import eventually
+
+PATIENCE = 600
+APP = "tests.integration.monitor.monitorapp"
+_FLOWER = ROOT / "build" / "flower"
+
+
+class Taker:
+    """A process that takes events; `taken` tells how many by now, and `at` when that was."""
+
+    name = ""
+    process: Any
+
+    def taken(self) -> tuple[int, float]:
+        raise NotImplementedError
+
+    def wait(self, events: int) -> float:
+        """Wait until it has taken as many as these; when that was."""
+        eventually(lambda: self.taken()[0] >= events, timeout=PATIENCE, interval=0.1, message=self._said)
+        return self.taken()[1]
+
+    def _said(self) -> str:
+        return f"{self.taken()}; {self.process.output[-2000:]}"
+
+    def stop(self) -> None:
+        self.process.kill()
+
+
+class Empty(Taker):
+    name = "kombu, an empty handler"
+
+    def __init__(self, place: Place) -> None:
+        self.process = place.processes.python("-m", "benchmarks.streams.empty", place.url)
+        self.process.wait_for("ready")
+
+    def taken(self) -> tuple[int, float]:
+        took = [line.split() for line in self.process.output.splitlines() if line.startswith("took ")]
+        return (int(took[-1][1]), float(took[-1][3])) if took else (0, 0.0)
+
+
+class Camera(Taker):
+    """What it has taken is what is in its table, in the last state."""
+
+    name = "djtaskq's camera, into the database"
+
+    def __init__(self, place: Place) -> None:
+        from djtaskq_monitor.models import CameraState, TaskState
+
+        self._tasks, self._runs = TaskState.objects, CameraState.objects
+        known = self._runs.count()
+        self.process = place.processes.camera(
+            APP,
+            "--frequency=1",
+            environment={"DJANGO_SETTINGS_MODULE": "tests.settings", "DJTASKQ_TEST_BROKER_URL": place.url},
+        )
+        self.process.wait_for("Connected to", timeout=120)
+        self.process.wait_for(lambda: self._runs.count() > known, timeout=120)
+
+    def taken(self) -> tuple[int, float]:
+        return 3 * self._tasks.filter(outcome="SUCCESS").count(), time.time()
+
+    def received(self) -> int:
+        """How many events it had taken at its last write."""
+        return int(self._runs.order_by("-pk").values_list("received", flat=True)[0])
+
+    def stop(self) -> None:
+        assert self.process.stop() == 0, self.process.output
+
+
+class Flower(Taker):
+    """Flower 2.2, in an environment of its own."""
+
+    name = "Flower 2.2, into its memory"
+
+    def __init__(self, place: Place) -> None:
+        port = free_port()
+        self._metrics = f"http://127.0.0.1:{port}/metrics"
+        command = [_FLOWER / "bin" / "celery", f"--broker={place.url}", "flower", "--address=127.0.0.1"]
+        self.process = place.processes.start(*command, f"--port={port}")
+        eventually(self._page, timeout=60, interval=0.2, message=lambda: self.process.output)
+        self.process.wait_for("Connected to", timeout=60)
+
+    def _page(self) -> str:
+        try:
+            with urllib.request.urlopen(self._metrics, timeout=60) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return ""
+
+    def taken(self) -> tuple[int, float]:
+        found = [
+            line
+            for line in self._page().splitlines()
+            if line.startswith("flower_events_total{") and 'type="task-' in line
+        ]
+        return sum(int(float(line.split()[-1])) for line in found), time.time()
+
+
+def install_flower() -> None:
+    if not (_FLOWER / "bin" / "celery").exists():
+        _run(sys.executable, "-m", "venv", _FLOWER)
+        _run(_FLOWER / "bin" / "pip", "install", "--quiet", "flower==2.2.*", "redis")
+
+
+def _run(*command: str | Path) -> None:
+    subprocess.run(list(map(str, command)), check=True)
