@@ -3,21 +3,17 @@
 import copy
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from djtaskq.db.fields import to_microseconds
 from djtaskq_monitor.models import TaskState, WorkerState
 from djtaskq_monitor.recording import events, merge
+from tests.laws import law_in_sql, takes_long
 from tests.monitoring import NOW, retried, success, task_events, timed_out, worker_events
 
 INSTANTS = {"tstamp", "eta", "expires", "last_heartbeat", "first_seen", "offline_since"}
-# Each example writes to a database: a quarter of what the profile asks of pure tests.
-each_database = settings(
-    max_examples=settings().max_examples // 4,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    deadline=None,
-)
+pytestmark = takes_long
 
 
 def changes_of(told, part):
@@ -64,7 +60,7 @@ def batches_of(data, changes):
     return [changes[start:end] for start, end in zip([0, *cuts], [*cuts, len(changes)], strict=True)]
 
 
-@each_database
+@law_in_sql
 @given(told=st.lists(task_events(), max_size=8), data=st.data())
 def test_tasks_merge_in_sql_as_they_do_in_python(database, told, data):
     changes = changes_of(told, "task")
@@ -74,7 +70,7 @@ def test_tasks_merge_in_sql_as_they_do_in_python(database, told, data):
     assert all(same(merge.TASK, expected[key], stored[key]) for key in expected)
 
 
-@each_database
+@law_in_sql
 @given(told=st.lists(worker_events(), max_size=8), data=st.data())
 def test_workers_merge_in_sql_as_they_do_in_python(database, told, data):
     changes = changes_of(told, "worker")

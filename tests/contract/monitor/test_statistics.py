@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import connections
 from django.test import override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from djtaskq.db.features import features
@@ -16,13 +16,10 @@ from djtaskq_monitor.recording.recorder import Recorder
 from djtaskq_monitor.statistics import folding, histogram, labels
 from djtaskq_monitor.statistics.contributions import COLUMNS, MICRO, add_difference
 from djtaskq_monitor.statistics.tally import STATES, Tally
+from tests.laws import law_in_sql, takes_long
 from tests.monitoring import NOW, retried, success, task_events, timed_out
 
-each_database = settings(
-    max_examples=settings().max_examples // 4,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    deadline=None,
-)
+pytestmark = takes_long
 
 
 def write(told, database):
@@ -87,7 +84,7 @@ def totals(resolution=TaskStatistics.MINUTE):
     return {state: count for state, count in sums.items() if count}
 
 
-@each_database
+@law_in_sql
 @given(told=st.lists(task_events(), max_size=10), data=st.data())
 def test_they_are_what_the_rows_count_for_after_any_writes(database, told, data):
     empty()

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from djtaskq_monitor.recording import events, merge
+from tests.laws import law, takes_long
 from tests.monitoring import (
     NOW,
     event,
@@ -18,6 +19,8 @@ from tests.monitoring import (
     timed_out,
     worker_events,
 )
+
+pytestmark = takes_long
 
 
 def changes_of(told, arrived=NOW):
@@ -56,18 +59,21 @@ def state(told):
     return task_row(told)["state"]
 
 
+@law
 @given(st.lists(task_events(), max_size=12), st.randoms())
 def test_the_order_of_events_makes_no_difference_to_a_task(told, rng):
     shuffled = rng.sample(told, len(told))
     assert merged(merge.TASK, changes_of(shuffled)[0]) == merged(merge.TASK, changes_of(told)[0])
 
 
+@law
 @given(st.lists(task_events(), max_size=12), st.data())
 def test_an_event_that_comes_again_makes_no_difference(told, data):
     again = data.draw(st.lists(st.sampled_from(told), max_size=12)) if told else []
     assert merged(merge.TASK, changes_of(told + again)[0]) == merged(merge.TASK, changes_of(told)[0])
 
 
+@law
 @given(st.lists(task_events(), max_size=12), st.data())
 def test_events_split_among_cameras_merge_into_the_same_row(told, data):
     cameras = [[], [], []]
@@ -79,6 +85,15 @@ def test_events_split_among_cameras_merge_into_the_same_row(told, data):
     assert merged(merge.TASK, rows) == merged(merge.TASK, changes_of(told)[0])
 
 
+@law
+@given(st.lists(task_events(), max_size=12), st.lists(st.floats(0, 3_600), min_size=12, max_size=12))
+def test_events_that_are_held_up_make_no_difference_to_a_task(told, delays):
+    late = sorted(zip(delays, range(len(told)), strict=False))
+    changes = [events.read(told[number], NOW + delay).task for delay, number in late]
+    assert merged(merge.TASK, changes) == merged(merge.TASK, changes_of(told)[0])
+
+
+@law
 @given(st.lists(worker_events(), max_size=12), st.randoms(), st.data())
 def test_the_same_laws_hold_for_workers(told, rng, data):
     expected = merged(merge.WORKER, changes_of(told)[1])
@@ -93,6 +108,7 @@ def test_the_same_laws_hold_for_workers(told, rng, data):
     assert merged(merge.WORKER, parts) == expected
 
 
+@law
 @given(st.lists(task_events(task_ids=("t1",)), min_size=1, max_size=12), st.randoms())
 def test_a_task_that_reached_a_final_state_never_leaves_the_final_states(told, rng):
     final = {"SUCCESS", "FAILURE", "REVOKED"}
@@ -102,6 +118,7 @@ def test_a_task_that_reached_a_final_state_never_leaves_the_final_states(told, r
     assert reached == sorted(reached)
 
 
+@law
 @given(st.lists(task_events(task_ids=("t1",)), min_size=1, max_size=12))
 def test_what_some_event_knew_is_known(told):
     row = task_row(told)
@@ -110,6 +127,7 @@ def test_what_some_event_knew_is_known(told):
             assert change.get(column) is None or row[column] is not None
 
 
+@law
 @given(st.randoms())
 def test_a_retried_task_ends_as_its_last_attempt_did_in_whatever_order(rng):
     told = retried("t")
@@ -165,6 +183,7 @@ def test_a_task_without_a_name_is_kept_and_named_when_the_name_comes():
     assert task_row([*told[2:], told[1]])["name"] == "proj.tasks.add"
 
 
+@law
 @given(st.randoms())
 def test_the_two_failures_of_a_time_limit_are_one_that_says_why(rng):
     told = timed_out("t")

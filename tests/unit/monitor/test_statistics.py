@@ -10,7 +10,10 @@ from djtaskq_monitor.recording import events, merge
 from djtaskq_monitor.statistics import histogram
 from djtaskq_monitor.statistics.contributions import MICRO, add_difference, wait
 from djtaskq_monitor.statistics.tally import STATES, Label, Tally
+from tests.laws import law, takes_long
 from tests.monitoring import NOW, event, message, retried, success, task_events, timed_out
+
+pytestmark = takes_long
 
 MINUTE = int(NOW // 60)
 
@@ -96,6 +99,7 @@ def test_each_attempt_counts_in_its_own_minute():
     }
 
 
+@law
 @given(st.lists(task_events(), max_size=12), st.randoms(), st.data())
 def test_order_repetition_and_cameras_make_no_difference_to_what_is_counted(told, rng, data):
     again = data.draw(st.lists(st.sampled_from(told), max_size=6)) if told else []
@@ -108,6 +112,7 @@ def test_order_repetition_and_cameras_make_no_difference_to_what_is_counted(told
     assert plain(counted(shuffled)) == plain(expected)
 
 
+@law
 @given(st.lists(task_events(), max_size=8))
 def test_a_tally_written_and_read_is_the_same(told):
     tally, read = counted(told), Tally()
@@ -117,6 +122,7 @@ def test_a_tally_written_and_read_is_the_same(told):
     assert plain(read) == plain(tally)
 
 
+@law
 @given(
     st.lists(st.integers(0, 10**14), min_size=1, max_size=50), st.sampled_from([0, 25, 50, 90, 95, 99, 100])
 )
@@ -130,6 +136,7 @@ def test_percentiles_are_right_within_five_per_cent(microseconds, percent):
     assert abs(found - exact) <= exact * 0.05
 
 
+@law
 @given(st.lists(st.integers(0, 10**14), max_size=30), st.lists(st.integers(0, 10**14), max_size=30))
 def test_histograms_add_up(one, other):
     parts = [{}, {}]
