@@ -30,7 +30,16 @@ DELETED_AT_ONCE = 1_000
 _DATETIMES = frozenset(("tstamp", "eta", "expires", "last_heartbeat"))
 
 
-class TaskStateQuerySet(_TaskStates):
+class _Extended:
+    def select_for_update_or_create(
+        self: Any, defaults: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[Any, bool]:
+        """`update_or_create`: it has come to lock the row by itself."""
+        row, created = self.update_or_create(defaults, **kwargs)
+        return row, created
+
+
+class TaskStateQuerySet(_Extended, _TaskStates):
     def merge(self, changes: Iterable[Change]) -> None:
         """Merge changes to different tasks into their rows, and count them in the statistics; all or none.
 
@@ -84,7 +93,7 @@ class TaskStateQuerySet(_TaskStates):
         return self.using(using).get(task_id=task_id)
 
 
-class WorkerStateQuerySet(_WorkerStates):
+class WorkerStateQuerySet(_Extended, _WorkerStates):
     def merge(self, changes: Iterable[Change]) -> None:
         """Merge changes to different workers into their rows, one statement for up to 1,000."""
         _merge_workers(self.model, changes, _written_to(self))

@@ -50,7 +50,7 @@ class WorkerState(models.Model):
     load_1 = models.FloatField(_("load, 1 min"), null=True)
     load_5 = models.FloatField(_("load, 5 min"), null=True)
     load_15 = models.FloatField(_("load, 15 min"), null=True)
-    # Events do not tell: it is as whoever asked the worker was answered.
+    # One in each line. Events do not tell: it is as whoever asked the worker was answered.
     queues = models.TextField(_("queues"), null=True)  # noqa: DJ001  NULL is not known
 
     status_key = models.BigIntegerField(default=-1, editable=False)
@@ -73,6 +73,11 @@ class WorkerState(models.Model):
     def heartbeat_timestamp(self) -> float | None:
         """`last_heartbeat` in seconds since the epoch."""
         return self.last_heartbeat.timestamp() if self.last_heartbeat else None
+
+    @property
+    def queue_names(self) -> list[str]:
+        """The queues that the worker said that it takes tasks from; empty if nobody asked."""
+        return (self.queues or "").splitlines()
 
     @property
     def loadavg(self) -> list[float]:

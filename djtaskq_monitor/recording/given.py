@@ -1,7 +1,7 @@
 """Fields that a caller of django-celery-monitor's managers gives, as changes."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from celery import states
@@ -58,6 +58,12 @@ def task_change(state: str, task_id: str, fields: Mapping[str, Any]) -> Change:
 def worker_change(hostname: str, heartbeat: dt.datetime) -> Change:
     at = instant(heartbeat)
     return {"hostname": hostname, "last_heartbeat": at, "first_seen": at}
+
+
+def worker_queues(hostname: str, queues: Iterable[str], asked: dt.datetime) -> Change:
+    """The queues that a worker takes tasks from, by its answer to `inspect active_queues`."""
+    names = sorted(name for name in (values.label(queue) for queue in queues) if name)
+    return {"hostname": hostname, "queues": "\n".join(names), "queues_key": instant(asked)}
 
 
 def instant(value: dt.datetime) -> int:
