@@ -14,7 +14,9 @@ from djtaskq.conf import conf
 from djtaskq_monitor import bootstrap  # noqa: F401  before the models, which need Django's apps
 from djtaskq_monitor.models import TaskState
 from djtaskq_monitor.recording import expiry, snapshot, store
+from djtaskq_monitor.recording.absence import Absence
 from djtaskq_monitor.recording.journal import Journal
+from djtaskq_monitor.recording.missed import Missed
 from djtaskq_monitor.recording.receipts import Receipts
 from djtaskq_monitor.recording.receiver import Receiver, queue_name
 from djtaskq_monitor.recording.recorder import Recorder
@@ -53,18 +55,25 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         self.host = socket.gethostname()
         self.recorder = Recorder(conf().MONITOR_MAX_PENDING)
         self.receipts = Receipts()
-        self.journal = Journal(self.recorder, host=self.host, queue=queue_name(self.host), freq=self.freq)
+        self.missed = Missed()
+        self.journal = Journal(
+            self.recorder, self.missed, host=self.host, queue=queue_name(self.host), freq=self.freq
+        )
+        self.absence: Absence | None = None
         self.folder = Folder()
         self.receiver: Receiver | None = None
         self._writing = threading.Lock()
         self._told_to_stop = False
         self._dropped = 0
         self._hurry_at = 0.0
-        self._finished = False
+        self._finished = self._closed = False
         self._seen_in_state = 0
         self._signals: dict[int, Any] = {}
 
     def install(self) -> None:
+        driver = self.app.connection_for_read().transport.driver_type
+        self.absence = Absence(self.journal, self.missed, driver)
+        self.absence.look_back(using=router.db_for_write(TaskState))
         self.app.events.Receiver = self._make_receiver
         self._handle_signals()
         super().install()
@@ -78,6 +87,8 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
             reverse="events.Receiver",
             recorder=self.recorder,
             receipts=self.receipts,
+            missed=self.missed,
+            was_away=self.journal.was_away,
             hurry=self.hurry,
             finish=self.finish,
             host=self.host,
@@ -116,8 +127,12 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         """Write what is pending; whether nothing is left to be written."""
         using = router.db_for_write(TaskState)
         with self._writing:
+            if self._closed:
+                return True  # the timer's thread comes late
             written = self._write_pending(using)
             self._tell_of_drops()
+            if self.absence is not None:
+                self.absence.decide(using=using)
             done = written and not self.recorder.waiting
             return self.journal.write(using=using, stopped=stopped and done) and done
 
@@ -129,8 +144,10 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
             pending = self.recorder.swap(TASKS_PER_WRITE)
             taken = len(pending.tasks)
             try:
-                pending, set_aside = store.write(pending, using=using)
+                held = len(pending)
+                pending, set_aside = store.write(pending, using=using, failed=self.journal.failed)
                 self.journal.set_aside += set_aside
+                self.journal.written += held - len(pending) - set_aside
             finally:
                 # Whatever happened: written twice is written once.
                 self.recorder.put_back(pending)
@@ -154,7 +171,7 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         dropped = self.recorder.dropped
         if dropped > self._dropped:
             logger.error(
-                "%d events were dropped since more than %d tasks wait for the database",
+                "%d tasks lost their details, or were dropped, since more than %d wait for the database",
                 dropped - self._dropped,
                 self.recorder.limit,
             )
@@ -183,8 +200,10 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         while not self.flush(stopped=True):
             if time.monotonic() > deadline:
                 self._tell_of_the_rest()
-                return
+                break
             time.sleep(_PAUSE_AT_THE_END)
+        with self._writing:
+            self._closed = True
 
     def _tell_of_the_rest(self) -> None:
         waiting = self.recorder.waiting

@@ -219,8 +219,11 @@ def _aware(value: dt.datetime | None) -> dt.datetime | None:
 class CameraState(models.Model):
     """One run of a camera, told by itself with each write.
 
-    `received`, `rejected`, `dropped` count events; `set_aside` counts rows that the database refused for
-    what was in them; `pending` is what waits to be written.
+    `received` and `rejected` count events, `written` rows, and `dropped` tasks that lost something for lack
+    of memory. `set_aside` counts rows that the database refused for what was in them; `pending` is what waits
+    to be written. `missed` counts tasks that workers started, by their own count, without an event that came
+    here; None if nobody can know. From `away_from` to `away_until` nobody took events, and the broker did not
+    keep them.
     """
 
     host = models.CharField(_("host"), max_length=NAME_LENGTH)
@@ -232,9 +235,15 @@ class CameraState(models.Model):
     last_write = InstantField(_("last write"), null=True)
     received = models.BigIntegerField(_("events received"), default=0)
     rejected = models.BigIntegerField(_("events rejected"), default=0)
-    dropped = models.BigIntegerField(_("events dropped"), default=0)
+    written = models.BigIntegerField(_("rows written"), default=0)
+    dropped = models.BigIntegerField(_("dropped"), default=0)
     set_aside = models.BigIntegerField(_("rows set aside"), default=0)
     pending = models.BigIntegerField(_("rows waiting"), default=0)
+    missed = models.BigIntegerField(_("tasks missed"), null=True)
+    away_from = InstantField(_("away from"), null=True)
+    away_until = InstantField(_("away until"), null=True)
+    last_error = models.TextField(_("last error"), blank=True)
+    last_error_at = InstantField(_("time of the last error"), null=True)
 
     class Meta:
         verbose_name = _("camera")

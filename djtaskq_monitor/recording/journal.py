@@ -1,24 +1,42 @@
 """What a camera tells about itself, so that pages can say whether one runs and what it had to drop."""
 
 import datetime as dt
+import logging
 import os
 
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
+from djtaskq.db.text import storable
 from djtaskq_monitor.models import CameraState
+from djtaskq_monitor.recording.missed import Missed
 from djtaskq_monitor.recording.recorder import Recorder
 
+logger = logging.getLogger(__name__)
+
 KEPT = dt.timedelta(days=7)
+_ERROR_LENGTH = 1_000
 
 
 class Journal:
     """The row of one run of a camera."""
 
-    def __init__(self, recorder: Recorder, *, host: str, queue: str, freq: float) -> None:
+    def __init__(self, recorder: Recorder, missed: Missed, *, host: str, queue: str, freq: float) -> None:
         self.recorder = recorder
+        self.missed = missed
         self.set_aside = 0
+        self.written = 0
         self.row = CameraState(host=host, pid=os.getpid(), queue=queue, freq=freq, started=timezone.now())
+
+    def failed(self, error: str) -> None:
+        """A write, or a row of it, was refused."""
+        self.row.last_error = storable(error, _ERROR_LENGTH)
+        self.row.last_error_at = timezone.now()
+
+    def was_away(self, since: dt.datetime, until: dt.datetime) -> None:
+        """Nobody took events in between, and the broker did not keep them."""
+        self.row.away_from, self.row.away_until = since, until
+        logger.warning("No camera was here from %s to %s: events of that time are lost", since, until)
 
     def write(self, *, using: str, stopped: bool = False) -> bool:
         """Write the figures as they are; whether the database took them."""
@@ -30,12 +48,22 @@ class Journal:
         row.rejected = self.recorder.rejected.total()
         row.dropped = self.recorder.dropped
         row.set_aside = self.set_aside
+        row.written = self.written
         row.pending = self.recorder.waiting
         try:
+            row.missed = self._missed(using)
             row.save(using=using, force_insert=row.pk is None)
         except (DatabaseError, InterfaceError):
             return False  # the camera has said so already: its rows go the same way
         return True
+
+    def _missed(self, using: str) -> int | None:
+        """None where another camera takes a part of the same queue's events: nobody then knows."""
+        missed = self.missed.total
+        if not missed:
+            return 0
+        others = CameraState.objects.using(using).filter(queue=self.row.queue, stopped=None)
+        return None if any(other.running() for other in others.exclude(pk=self.row.pk)) else missed
 
     def forget_old_runs(self, *, using: str) -> None:
         CameraState.objects.using(using).filter(last_write__lt=timezone.now() - KEPT).delete()

@@ -1,6 +1,7 @@
 """Celery's event receiver, made to last: it comes back, keeps time, and lets no message stop it."""
 
 import contextlib
+import datetime as dt
 import logging
 import random
 import threading
@@ -13,6 +14,7 @@ from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
 
 from djtaskq.conf import conf
+from djtaskq_monitor.recording.missed import Missed
 from djtaskq_monitor.recording.receipts import Receipts
 from djtaskq_monitor.recording.recorder import Recorder
 from djtaskq_monitor.recording.silence import Silence
@@ -54,12 +56,15 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
     camera and collects what comes until the camera is back; elsewhere it is deleted when the camera stops.
 
     On AMQP a message is acknowledged once it is in the database (see `receipts`), and the broker hands out no
-    more than the recorder has room for. `hurry` is called while half of that room is taken, and `finish` when
+    more than the recorder has room for. Elsewhere `was_away` is told of the time that a lost connection cost.
+    `hurry` is called while half of that room is taken, and `finish` when
     the receiver is told to stop, before it leaves the broker.
     """
 
     recorder: Recorder
     receipts: Receipts
+    missed: Missed
+    was_away: Callable[[dt.datetime, dt.datetime], None]
     hurry: Callable[[], None]
     finish: Callable[[], None]
     host: str
@@ -71,6 +76,7 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         self._stopping = threading.Event()
         self._pause = FIRST_PAUSE
         self._heartbeat_at = 0.0
+        self._lost_at: dt.datetime | None = None
         # How many messages AMQP may hand out before any is acknowledged.
         self.window = max(1, self.recorder.limit // EVENTS_PER_MESSAGE)
         # Whether a signal may only ask to stop, since raising an exception could cost an event.
@@ -125,6 +131,8 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
             self.taking = False
 
     def _recover(self, error: BaseException) -> None:
+        if not self.keeping and self._lost_at is None:
+            self._lost_at = dt.datetime.now(tz=dt.UTC)
         pause = self._pause * random.uniform(0.5, 1)  # noqa: S311  spreads load, keeps no secret
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
         logger.warning("No events for the moment, trying again in %.1f s: %r", pause, error)
@@ -188,6 +196,9 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         if wakeup and conf().MONITOR_ENABLE_EVENTS:
             self._tell_workers(connection, channel)
         self._told_through = connection, channel
+        if self._lost_at is not None:
+            self.was_away(self._lost_at, dt.datetime.now(tz=dt.UTC))
+            self._lost_at = None
         self.taking = True
 
     def on_iteration(self) -> None:
@@ -242,6 +253,7 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         for event in body if isinstance(body, list) else (body,):
             self.recorder.take(event)
             self._silence.notice(event)
+            self.missed.notice(event)
         self._note(message)
 
     def _note(self, message: Any) -> None:

@@ -1,7 +1,7 @@
 """Changes into the tables: few statements for many rows, and never a neighbour lost with a bad row."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
 
@@ -20,32 +20,40 @@ _MOST_CHARACTERS = 4_000_000
 _A_ROWS_FAULT = (DataError, IntegrityError, ValueError, OverflowError)
 
 Merging = type[TaskState] | type[WorkerState]
+Told = Callable[[str], None]
 
 
-def write(pending: Pending, *, using: str) -> tuple[Pending, int]:
+def _nobody(_error: str) -> None:
+    pass
+
+
+def write(pending: Pending, *, using: str, failed: Told = _nobody) -> tuple[Pending, int]:
     """Write what is pending; what is still to be written, and how many rows were set aside for good.
+
+    `failed` is told what went wrong, if something did.
 
     Nothing is raised for a database that is away or in somebody's hands: the rows come back, for the next
     write. A row that the database refuses for what is in it is logged and set aside.
     """
     # Workers first: a task's row refers to its worker's.
-    left_workers, bad_workers = _write_rows(WorkerState, WORKER, pending.workers, using)
-    left_tasks, bad_tasks = _write_rows(TaskState, TASK, pending.tasks, using)
+    left_workers, bad_workers = _write_rows(WorkerState, WORKER, pending.workers, using, failed)
+    left_tasks, bad_tasks = _write_rows(TaskState, TASK, pending.tasks, using, failed)
     return Pending(left_tasks, left_workers), bad_workers + bad_tasks
 
 
 def _write_rows(
-    model: Merging, rules: Rules, rows: Mapping[str, Change], using: str
+    model: Merging, rules: Rules, rows: Mapping[str, Change], using: str, failed: Told
 ) -> tuple[dict[str, Change], int]:
     left = dict(rows)
     set_aside = 0
     try:
         for batch in _batches(rows):
-            set_aside += _write_batch(model, rules, batch, using)
+            set_aside += _write_batch(model, rules, batch, using, failed)
             for change in batch:
                 del left[change[rules.key]]
     except (DatabaseError, InterfaceError) as error:
         logger.warning("%d rows wait for the next write: %s", len(left), error)
+        failed(str(error) or type(error).__name__)
         if cause(error) is Cause.OUTAGE:
             connections[using].close()
     return left, set_aside
@@ -65,7 +73,7 @@ def _batches(rows: Mapping[str, Change]) -> Iterator[list[Change]]:
         yield batch
 
 
-def _write_batch(model: Merging, rules: Rules, batch: list[Change], using: str) -> int:
+def _write_batch(model: Merging, rules: Rules, batch: list[Change], using: str, failed: Told) -> int:
     """Write a batch; where a row makes the database refuse it, halve it until that row stands alone.
 
     Returns how many rows were set aside. Raises what no row can be blamed for.
@@ -77,7 +85,10 @@ def _write_batch(model: Merging, rules: Rules, batch: list[Change], using: str) 
             raise
         if len(batch) == 1:
             logger.exception("The row of %s %r is set aside", rules.key, batch[0][rules.key])
+            failed(f"{batch[0][rules.key]}: {error}")
             return 1
         middle = len(batch) // 2
-        return sum(_write_batch(model, rules, half, using) for half in (batch[:middle], batch[middle:]))
+        return sum(
+            _write_batch(model, rules, half, using, failed) for half in (batch[:middle], batch[middle:])
+        )
     return 0

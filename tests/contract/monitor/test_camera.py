@@ -77,6 +77,10 @@ def test_a_failed_write_keeps_its_rows_for_the_next(camera, database, caplog):
         with connections[database].schema_editor() as editor:
             editor.alter_db_table(TaskState, "elsewhere", TaskState._meta.db_table)
     assert camera.recorder.waiting == 1
+    told = CameraState.objects.get()
+    assert (told.pending, told.written) == (1, 1)  # its worker
+    assert TaskState._meta.db_table in told.last_error
+    assert told.last_error_at
     camera.recorder.take(event("task-succeeded", 1, uuid="t", result="1", runtime=1.0))
     camera.capture()
     assert TaskState.objects.get().state == "SUCCESS"
@@ -91,10 +95,39 @@ def test_what_had_to_be_dropped_is_counted_told_and_seen(app, database, caplog):
         camera.recorder.take(event("task-started", 0, uuid=f"t{number}"))
     camera.capture()
     assert CameraState.objects.get().dropped == 5
-    assert "5 events were dropped" in caplog.text
+    assert "5 tasks lost" in caplog.text
     camera.recorder.take(event("task-started", 0, uuid="t-1"))
     camera.capture()
-    assert caplog.text.count("were dropped") == 1
+    assert caplog.text.count("lost") == 1
+
+
+def test_a_message_is_settled_once_all_before_it_is_written(app, database, monkeypatch):
+    monkeypatch.setattr("djtaskq_monitor.camera.TASKS_PER_WRITE", 2)
+    camera = Camera(State(), app=app)
+    camera.receipts.begin()
+    for number in range(5):
+        camera.recorder.take(event("task-started", 0, uuid=f"t{number}"))
+        camera.receipts.note(number + 1)
+    with connections[database].schema_editor() as editor:
+        editor.alter_db_table(TaskState, TaskState._meta.db_table, "elsewhere")
+    try:
+        camera.capture()
+    finally:
+        with connections[database].schema_editor() as editor:
+            editor.alter_db_table(TaskState, "elsewhere", TaskState._meta.db_table)
+    assert camera.receipts.to_acknowledge() is None
+    camera.capture()
+    assert camera.receipts.to_acknowledge() == 5
+    assert TaskState.objects.count() == 5
+    assert CameraState.objects.get().written == 6
+
+
+def test_a_camera_in_a_hurry_writes_before_its_time(app, database):
+    with Camera(State(), app=app, freq=600) as camera:
+        eventually(CameraState.objects.exists)
+        camera.recorder.take(event("task-started", recently(), uuid="t"))
+        camera.hurry()
+        eventually(TaskState.objects.exists)
 
 
 def test_the_camera_chooses_the_receiver_before_the_command_makes_one(app, database):

@@ -1,5 +1,6 @@
 """Celery's own command with our camera, real workers, real brokers, real databases."""
 
+import datetime as dt
 import json
 import signal
 import socket
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from celery import Celery
 from django.db import router, transaction
+from django.utils import timezone
 
 from djtaskq_monitor.models import CameraState, TaskState, WorkerState
 from djtaskq_monitor.recording.receiver import Receiver, queue_name
@@ -106,6 +108,26 @@ def test_a_camera_that_is_killed_has_lost_nothing_of_what_it_had_not_written(clu
     camera.kill()
     cluster.camera()
     seen(SUCCESS=sent)
+
+
+@pytest.mark.parametrize(("database", "broker_url"), [("default", "redis")], indirect=True)
+def test_what_happened_between_two_cameras_on_redis_is_counted_and_said(cluster, seen):
+    camera = cluster.camera()
+    worker = cluster.worker()
+    seen(SUCCESS=[cluster.send("add", 1, 1)])
+    eventually(lambda: WorkerState.objects.get().processed == 1)
+    camera.kill()
+    sent = [cluster.send("add", number, 1) for number in range(20)]
+    worker.wait_for(lambda: all(f"[{task_id}] succeeded" in worker.output for task_id in sent))
+    # As if the time had passed after which a camera that says nothing is none.
+    CameraState.objects.update(last_write=timezone.now() - dt.timedelta(seconds=60))
+    camera = cluster.camera()
+    camera.wait_for(lambda: CameraState.objects.latest("started").missed == 20)
+    camera.wait_for("No camera was here from")
+    assert CameraState.objects.latest("started").away_from
+    seen(SUCCESS=[cluster.send("add", 1, 1)])
+    assert camera.stop() == 0
+    assert CameraState.objects.latest("started").missed == 20
 
 
 def ready(app):

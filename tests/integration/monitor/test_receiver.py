@@ -6,6 +6,7 @@ import threading
 import pytest
 from celery import Celery
 
+from djtaskq_monitor.recording.missed import Missed
 from djtaskq_monitor.recording.receipts import Receipts
 from djtaskq_monitor.recording.receiver import Receiver
 from djtaskq_monitor.recording.recorder import Pending, Recorder
@@ -22,12 +23,15 @@ class World:
     def __init__(self, app):
         self.app = app
         self.recorder, self.receipts = Recorder(LIMIT), Receipts()
+        self.missed, self.away = Missed(), []
         self.hurried = self.finished = 0
         made = app.subclass_with_self(
             Receiver,
             reverse="events.Receiver",
             recorder=self.recorder,
             receipts=self.receipts,
+            missed=self.missed,
+            was_away=lambda since, until: self.away.append((since, until)),
             hurry=self.hurry,
             finish=self.finish,
             host="receivers",
