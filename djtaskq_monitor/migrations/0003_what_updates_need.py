@@ -10,7 +10,7 @@ _ENDED = ("SUCCESS", "FAILURE", "REVOKED", "REJECTED", "CANCELLED")
 
 
 def leave_room(apps, schema_editor):
-    set_fillfactor(schema_editor, apps.get_model("djtaskq_monitor", "TaskState"), 75)
+    set_fillfactor(schema_editor, apps.get_model("djtaskq_monitor", "TaskState"), 50)
     set_fillfactor(schema_editor, apps.get_model("djtaskq_monitor", "WorkerState"), 50)
 
 

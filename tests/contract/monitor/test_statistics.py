@@ -1,5 +1,6 @@
 """Statistics are what the rows count for, whoever wrote them, how often and in which order."""
 
+import dataclasses
 import threading
 
 import pytest
@@ -228,3 +229,15 @@ def test_folding_twice_counts_once(database, most):
     fold_all(database, most)
     assert folding.fold(using=database) == 0
     assert totals() == {"sent": 5, "received": 5, "started": 5, "succeeded": 5}
+
+
+def test_a_database_whose_upserts_return_nothing_is_asked(database, monkeypatch):
+    able = dataclasses.replace(features(database), returning_upsert=False)
+    monkeypatch.setattr(writing, "features", lambda _using: able)
+    monkeypatch.setattr(folding, "features", lambda _using: able)
+    told = retried("t")
+    for part in (told[:3], told[2:6], told[5:]):
+        write(part, database)
+        fold_all(database)
+    assert stored() == expected()
+    assert totals() == {"sent": 2, "received": 2, "started": 2, "retried": 1, "succeeded": 1}
