@@ -8,11 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from djtaskq.admin import lists, widgets
 from djtaskq.outcomes import outcomes_of
-from djtaskq_monitor import queries
+from djtaskq_monitor import queries, remarks
 from djtaskq_monitor.models import TASK_STATES, CameraState, TaskState, WorkerState
 
 _TIMELINE_ROW = (
@@ -32,16 +33,24 @@ class MonitorAdmin(lists.BigTableAdmin):
     """A list that says so when no camera writes what it shows."""
 
     change_list_template = "djtaskq_monitor/change_list.html"
+    # Whether the list says what of tasks cannot be seen in it.
+    remarked = False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {"camera_runs": bool(queries.running_cameras()), **(extra_context or {})}
+        cameras = queries.running_cameras()
+        context = {
+            "camera_runs": bool(cameras),
+            "remarks": remarks.remarks(cameras) if self.remarked else [],
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, context)
 
 
 @admin.register(TaskState)
 class TaskStateAdmin(MonitorAdmin):
+    remarked = True
     list_display = ("badge", "task", "where", "last_event")
     list_display_links = ("task",)
     list_filter = (StateFilter, ("tstamp", admin.DateFieldListFilter))
@@ -214,15 +223,18 @@ class CameraStateAdmin(lists.BigTableAdmin):
         "badge",
         "wrote",
         "received",
+        "written",
+        "pending",
         "rejected",
         "dropped",
         "set_aside",
-        "pending",
+        "not_seen",
     )
     empty_page = "djtaskq_monitor/no_cameras.html"
     readonly_fields = (
         *("host", "pid", "badge", "queue", "freq", "began", "wrote", "ended"),
-        *("received", "rejected", "dropped", "set_aside", "pending"),
+        *("received", "written", "pending", "rejected", "dropped", "set_aside"),
+        *("not_seen", "away", "error"),
     )
     fields = readonly_fields
 
@@ -241,3 +253,22 @@ class CameraStateAdmin(lists.BigTableAdmin):
     @admin.display(description=_("stopped"))
     def ended(self, row: CameraState) -> str:
         return widgets.when(row.stopped)
+
+    @admin.display(description=_("tasks missed"))
+    def not_seen(self, row: CameraState) -> str:
+        return widgets.DASH if row.missed is None else str(row.missed)
+
+    @admin.display(description=_("away"))
+    def away(self, row: CameraState) -> str:
+        if row.away_from is None or row.away_until is None:
+            return widgets.DASH
+        return gettext("from %(since)s to %(until)s: events of that time are lost") % {
+            "since": widgets.exactly(row.away_from),
+            "until": widgets.exactly(row.away_until),
+        }
+
+    @admin.display(description=_("last error"))
+    def error(self, row: CameraState) -> str:
+        if not row.last_error:
+            return widgets.DASH
+        return format_html("{}{}", widgets.when(row.last_error_at), widgets.block(row.last_error))

@@ -81,7 +81,7 @@ def _workers(using: str) -> Iterator[tuple[WorkerState, Told, int]]:
     for worker in recent:
         at = dt.datetime.fromtimestamp(worker.load_key / MICRO, tz=dt.UTC)
         started = TaskState.objects.using(using).filter(
-            worker_id=worker.hostname, first_seen__gt=at - _LONGEST_IN_QUEUE, started__gt=at
+            worker__hostname=worker.hostname, first_seen__gt=at - _LONGEST_IN_QUEUE, started__gt=at
         )
         seen = started.order_by()[:_MOST_STARTS].count()
         yield worker, Told(worker.processed or 0, worker.load_key / MICRO), seen

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from celery import Celery
 from django.contrib.auth.models import Permission, User
 from django.db import connections
 from django.test.utils import CaptureQueriesContext, override_settings
@@ -10,6 +11,7 @@ from django.urls import include, path, reverse
 from django.utils import timezone
 
 from djtaskq.outcomes import outcomes_of
+from djtaskq_monitor import checks
 from djtaskq_monitor.models import CameraState, TaskState, WorkerState
 from djtaskq_monitor.recording import store
 from djtaskq_monitor.recording.recorder import Recorder
@@ -143,6 +145,37 @@ def test_a_list_says_when_no_camera_writes_it(database, admin_client, running_ca
     running_camera.save()
     record(success("t"), database)
     assert "No camera writes at present" in page(admin_client, "taskstate_changelist").content.decode()
+
+
+def test_the_list_of_tasks_says_what_cannot_be_seen_in_it(
+    database, admin_client, running_camera, monkeypatch
+):
+    record(success("t"), database)
+    app = Celery("pages", set_as_current=False)
+    monkeypatch.setattr(checks, "current_app", app)
+    app.conf.task_send_sent_event = True
+    assert "djtaskq-note" not in page(admin_client, "taskstate_changelist").content.decode()
+    app.conf.task_send_sent_event = False
+    assert "CELERY_TASK_SEND_SENT_EVENT" in page(admin_client, "taskstate_changelist").content.decode()
+    running_camera.missed, running_camera.dropped = 1234, 5
+    running_camera.away_from = timezone.now() - dt.timedelta(minutes=2)
+    running_camera.away_until = timezone.now()
+    running_camera.save()
+    html = page(admin_client, "taskstate_changelist").content.decode()
+    assert "Start workers with -E" in html
+    assert "No camera took events from" in html
+    assert "MONITOR_MAX_PENDING" in html
+
+
+def test_a_camera_s_page_tells_what_went_wrong(database, admin_client, running_camera):
+    running_camera.last_error = f"no space left {HTML}"
+    running_camera.last_error_at = running_camera.away_from = running_camera.away_until = timezone.now()
+    running_camera.missed = 7
+    running_camera.save()
+    html = page(admin_client, "camerastate_change", running_camera.pk).content.decode()
+    assert "no space left" in html
+    assert HTML not in html
+    assert "events of that time are lost" in html
 
 
 def test_nothing_can_be_added_or_changed(database, admin_client):
