@@ -41,9 +41,9 @@ def _task(task: Any) -> Change:
         instant = values.moment(getattr(task, name, None))
         fields[name] = None if instant is None else _datetime(instant / values.MICRO)
     change = given.task_change(task.state, task.uuid, fields)
-    for name in _TIMES:
-        if getattr(task, name, None):
-            change[name] = round(getattr(task, name) * values.MICRO)
+    times = {name: getattr(task, name, None) for name in _TIMES}
+    change |= {name: round(at * values.MICRO) for name, at in times.items() if at}
+    change["first_seen"] = min(change["tstamp"], *(change[name] for name in times if name in change))
     if task.sent:
         change |= {name: getattr(task, name, None) for name in _ROUTE}
         change["client"] = task.client

@@ -20,13 +20,19 @@ PURE = (
     "djtaskq_results.spans",
     "djtaskq_monitor.recording.events",
     "djtaskq_monitor.recording.merge",
+    "djtaskq_monitor.recording.order",
+    "djtaskq_monitor.recording.repeats",
+    "djtaskq_monitor.recording.values",
+    "djtaskq_monitor.statistics.contributions",
+    "djtaskq_monitor.statistics.histogram",
+    "djtaskq_monitor.statistics.tally",
 )
 # Celery's modules that need neither an app nor a broker.
 PURE_CELERY = ("celery.schedules", "celery.states", "celery.utils.time")
 
 STOREYS = (
     ("models", "querysets", "managers"),
-    ("store", "queries", "recording.store"),
+    ("store", "queries", "recording.store", "statistics.folding", "statistics.charts"),
     ("schedulers", "backends", "camera", "admin", "views", "management"),
 )
 

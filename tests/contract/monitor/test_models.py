@@ -7,6 +7,7 @@ from django.db import connections, transaction
 from django.test import override_settings
 from django.utils import timezone
 
+from djtaskq_monitor import queries
 from djtaskq_monitor.models import TaskState, WorkerState
 from djtaskq_monitor.recording import events, given
 from tests.monitoring import NOW, event, heartbeat, message, retried, success
@@ -137,6 +138,31 @@ def test_a_task_that_goes_on_after_its_end_is_running_again(database):
     assert TaskState.objects.get().outcome == "REJECTED"
     merge([event("task-received", 1, **message("t"))], database)
     assert (TaskState.objects.get().state, TaskState.objects.get().outcome) == ("RECEIVED", None)
+
+
+@pytest.mark.parametrize(
+    ("index", "rows"),
+    [
+        ("task_seen", TaskState.objects.all),
+        ("task_outcome", lambda: queries.in_state(TaskState.objects.all(), "FAILURE")),
+        ("task_outcome", lambda: queries.in_state(TaskState.objects.all(), "STARTED")),
+        ("task_name", lambda: TaskState.objects.filter(name="proj.t7")),
+        ("task_worker", lambda: TaskState.objects.filter(worker="w7")),
+    ],
+)
+@pytest.mark.parametrize("database", ["default", "sqlite"], indirect=True)
+def test_each_list_is_read_by_its_index(database, index, rows):
+    changes = []
+    for number in range(3_000):
+        name, worker = f"proj.t{number % 100}", f"w{number % 50}"
+        state = "FAILURE" if number % 100 == 1 else "SUCCESS"
+        at = timezone.now() - number * SECOND
+        fields = {"name": name, "worker": worker, "tstamp": at}
+        changes.append(given.task_change(state, f"t{number}", fields))
+    TaskState.objects.merge(changes)
+    with connections[database].cursor() as cursor:
+        cursor.execute(f"ANALYZE {TaskState._meta.db_table}")
+    assert f"djtaskq_monitor_{index}" in rows()[:20].explain()
 
 
 @pytest.mark.django_db(transaction=True)
