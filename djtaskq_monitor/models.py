@@ -12,7 +12,7 @@ from djtaskq.conf import conf
 from djtaskq.db.fields import InstantField, to_microseconds
 from djtaskq_monitor.managers import TaskStateManager, WorkerStateManager
 from djtaskq_monitor.recording.events import NAME_LENGTH, STATE_LENGTH
-from djtaskq_monitor.recording.order import CANCELLED, ENDED_STATES
+from djtaskq_monitor.recording.order import CANCELLED, ENDED_STATES, outcome
 from djtaskq_monitor.recording.values import MICRO
 from djtaskq_monitor.statistics.contributions import wait
 from djtaskq_monitor.statistics.models import FreshStatistics, Series, TaskStatistics
@@ -184,6 +184,13 @@ class TaskState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name or 'UNKNOWN'} ({self.task_id}) {self.state}"
+
+    def save(self, **options: Any) -> None:
+        """Of a row that somebody makes by hand: lists and the expiry go by what a camera would write."""
+        if self.first_seen is None and self.tstamp is not None:
+            self.first_seen = _aware(self.tstamp)
+            self.outcome = outcome(self.state)
+        super().save(**options)
 
     @property
     def ended(self) -> bool:

@@ -102,6 +102,12 @@ def test_a_task_that_runs_long_is_kept_by_its_last_event(database):
     assert left() == {"t"}
 
 
+def test_a_row_that_was_made_by_hand_expires_too(database):
+    TaskState.objects.create(task_id="t", state="SUCCESS", tstamp=timezone.now() - dt.timedelta(days=9))
+    expiry.expire(app(), using=database, most=1_000)
+    assert not left()
+
+
 @pytest.mark.parametrize(("kept", "remaining"), [(3_600, {"now"}), (None, {"now", "old", "parted"})])
 def test_workers_that_are_gone_are_removed(database, kept, remaining):
     now = timezone.now()
