@@ -113,6 +113,12 @@ class Settings:
         "Whether a task's real arguments are kept as JSON, for running it again; they may hold secrets. Turns"
         " RESULTS_DETAILS on.",
     )
+    RESULTS_CONNECTION_SECONDS: float = _setting(
+        600.0,
+        "How long a worker's process keeps its connection for results open from task to task, in seconds; 0 "
+        "for a new one with each task. The pools prefork and solo do so, on all databases but SQLite.",
+        at_least=0,
+    )
     RESULTS_PUSH: bool = _setting(
         True,
         "Whether workers tell processes that wait for a result as soon as it is stored, on databases that "
@@ -147,7 +153,8 @@ class Settings:
     )
     MONITOR_MAX_PENDING: int = _setting(
         200_000,
-        "How many tasks the camera holds in memory while the database does not take them.",
+        "How many tasks the camera holds in memory while the database does not take them. Beyond that"
+        " RabbitMQ and the filesystem keep the events; elsewhere the oldest tasks that have not ended go.",
         at_least=1_000,
     )
     MONITOR_STOP_SECONDS: float = _setting(

@@ -10,12 +10,12 @@ class DjtaskqResultsConfig(dependent.DependentConfig):
     needs = ("django_celery_results",)
 
     def ready(self) -> None:
-        from celery.signals import before_task_publish, task_received, worker_ready
+        from celery.signals import before_task_publish, task_received, worker_process_init, worker_ready
         from django.core.signals import request_finished
 
         from djtaskq import outcomes, timelines
         from djtaskq.db import aside
-        from djtaskq_results import checks, details, queries, watchdog, widekeys
+        from djtaskq_results import checks, database, details, queries, watchdog, widekeys
 
         outcomes.register("djtaskq_results", queries.outcomes)
         timelines.register("djtaskq_results", queries.moments_of)
@@ -25,4 +25,5 @@ class DjtaskqResultsConfig(dependent.DependentConfig):
         before_task_publish.connect(details.stamp_sent, dispatch_uid="djtaskq_results.sent")
         task_received.connect(details.stamp_received, dispatch_uid="djtaskq_results.received")
         worker_ready.connect(widekeys.warn_at_start, dispatch_uid="djtaskq_results.keys")
+        worker_process_init.connect(database.keep_connection, dispatch_uid="djtaskq_results.connection")
         request_finished.connect(aside.close_obsolete, dispatch_uid="djtaskq_results.aside")

@@ -7,13 +7,18 @@ from typing import TypeVar
 from django.db import connections, models, router
 
 from djtaskq.conf import conf
-from djtaskq.db.aside import outside
+from djtaskq.db.aside import keep, outside
 from djtaskq.db.retry import retrying
 
 ResultT = TypeVar("ResultT")
 
 # Somebody stands before a page or holds a request open while we read: an error soon is better than one late.
 READING_SECONDS = 5.0
+
+
+def keep_connection(**_signal: object) -> None:
+    """Connected to `worker_process_init`, which the processes of the prefork and solo pools send."""
+    keep(conf().RESULTS_CONNECTION_SECONDS)
 
 
 def writing_to(

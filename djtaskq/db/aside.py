@@ -3,6 +3,9 @@
 A task's state that is written inside the task's own `atomic()` would be invisible until it ends, gone if it
 is rolled back, and refused if it was aborted. Beside it, there is one more connection for each thread that
 ever needed one, and none for the others.
+
+A process that runs tasks one after the other may `keep` it. Celery closes Django's connections before and
+after each task, whatever CONN_MAX_AGE says, and to connect takes many times as long as to store a state.
 """
 
 import os
@@ -19,6 +22,16 @@ SUFFIX = " (aside)"
 
 _made: weakref.WeakSet[BaseDatabaseWrapper] = weakref.WeakSet()
 _inherited: list[Any] = []
+_kept_for = 0.0
+
+
+def keep(seconds: float) -> None:
+    """From now on this process has its connections beside the callers' at all times, each for `seconds`.
+
+    Where threads are many and short-lived, each would leave one behind: not for pools of greenlets.
+    """
+    global _kept_for  # noqa: PLW0603  it belongs to the process, as its sockets do
+    _kept_for = seconds
 
 
 def outside(using: str) -> str:
@@ -29,7 +42,9 @@ def outside(using: str) -> str:
     seen by nobody else. There the answer is `using`, transaction and all.
     """
     connection = connections[using]
-    if not _in_transaction(connection) or features(using).single_writer or _in_testcase(connection):
+    if not _kept_for and not _in_transaction(connection):
+        return using
+    if features(using).single_writer or _in_testcase(connection):
         return using
     return _beside(connection)
 
@@ -58,6 +73,10 @@ def _beside(connection: BaseDatabaseWrapper) -> str:
     alias = connection.alias + SUFFIX
     if _existing(alias) is None:
         beside = connection.copy(alias)
+        if _kept_for:
+            beside.settings_dict["CONN_MAX_AGE"] = _kept_for
+            # One that was lost is replaced when a statement fails: to ask before each takes as long as it.
+            beside.settings_dict["CONN_HEALTH_CHECKS"] = False
         _made.add(beside)
         connections[alias] = beside
     return alias

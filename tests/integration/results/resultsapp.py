@@ -10,7 +10,9 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from django.db import transaction  # noqa: E402  Django must be set up
+from django.db import connections, transaction  # noqa: E402  Django must be set up
+
+from djtaskq.db.aside import SUFFIX  # noqa: E402
 
 app = Celery("results")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -77,3 +79,15 @@ def hang():
 @app.task
 def be_killed():
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task
+def session():
+    """The database's number for the session that this process stores its results in; None if it has none."""
+    beside = getattr(connections._connections, os.environ["DJTASKQ_TEST_DATABASE"] + SUFFIX, None)
+    if beside is None or beside.connection is None:
+        return None
+    function = {"postgresql": "pg_backend_pid", "mysql": "connection_id"}[beside.vendor]
+    with beside.cursor() as cursor:
+        cursor.execute(f"SELECT {function}()")
+        return cursor.fetchone()[0]

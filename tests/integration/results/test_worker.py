@@ -74,6 +74,12 @@ def test_the_canvas_ends_with_the_right_results(worker):
     eventually(no_chord_is_left)
 
 
+def test_a_process_keeps_the_connection_that_it_stores_on(worker, database):
+    sessions = {tasks.session.delay().get(timeout=SECONDS) for _ in range(8)}
+    assert len(sessions) <= 2  # as many as the worker has processes
+    assert (sessions == {None}) == (database == "sqlite")
+
+
 def test_a_chord_that_is_sent_inside_a_transaction_ends(worker, database):
     with transaction.atomic(using=database):
         sent = chord([tasks.echo.s(1), tasks.echo.s(2)], tasks.total.s())()

@@ -1,0 +1,60 @@
+"""A connection beside the caller's, kept from task to task where a process asks for that."""
+
+import pytest
+from django.db import connections, transaction
+
+from djtaskq.db import aside
+from djtaskq.db.features import features
+
+
+@pytest.fixture
+def keep(database):
+    yield aside.keep
+    aside.keep(0)
+    if hasattr(connections._connections, database + aside.SUFFIX):
+        connections[database + aside.SUFFIX].close()
+        del connections[database + aside.SUFFIX]
+
+
+def ask(alias):
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def as_celery_does_around_a_task():
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+
+
+def test_without_being_asked_the_callers_own_is_used(database):
+    assert aside.outside(database) == database
+
+
+def test_one_that_is_kept_outlives_a_task(keep, database):
+    keep(600)
+    alias = aside.outside(database)
+    ask(alias)
+    session = connections[alias].connection
+    as_celery_does_around_a_task()
+    aside.close_obsolete()
+    assert aside.outside(database) == alias
+    if features(database).single_writer:
+        assert alias == database
+    else:
+        assert connections[alias].connection is session
+
+
+def test_it_is_replaced_in_time(keep, database):
+    keep(1e-9)
+    alias = aside.outside(database)
+    if alias != database:
+        ask(alias)
+        aside.close_obsolete()
+        assert connections[alias].connection is None
+
+
+def test_a_transaction_finds_the_one_that_is_kept(keep, database):
+    keep(600)
+    alias = aside.outside(database)
+    with transaction.atomic(using=database):
+        assert aside.outside(database) == alias
