@@ -27,6 +27,7 @@ RESOLUTIONS = (TaskStatistics.MINUTE, TaskStatistics.HOUR, TaskStatistics.DAY)
 # In one transaction, so that nobody has to wait for it for long.
 MOST_FRESH = 200
 EVERY_SECONDS = 10.0
+_PAUSES = 9
 _LARGEST = (1 << 63) - 1
 _KEY = ("resolution", "at", "series")
 FIGURES = (*STATES, "runtime", "wait", "runtimes", "waits")
@@ -127,9 +128,12 @@ class Folder:
         """Fold what there is, if it is time; a database that does not answer is left for the next time."""
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + self.seconds
+        began = time.monotonic()
         try:
             while fold(using=using) >= MOST_FRESH:
                 pass
         except (DatabaseError, InterfaceError) as error:
             logger.warning("Statistics are not summed up this time: %s", error)
+        ended = time.monotonic()
+        # Events come first: no more than a tenth of the time goes into sums.
+        self._next = ended + max(self.seconds, _PAUSES * (ended - began))

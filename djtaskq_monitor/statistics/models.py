@@ -35,7 +35,7 @@ class TaskStatistics(models.Model):
     resolution = models.IntegerField(_("seconds"))
     at = InstantField(_("from"))
     # The database refuses to let go of a series that somebody has just begun to count in again.
-    series = models.ForeignKey(Series, models.DO_NOTHING, related_name="statistics")
+    series = models.ForeignKey(Series, models.DO_NOTHING, db_index=False, related_name="statistics")
     sent = models.BigIntegerField(_("sent"), default=0)
     received = models.BigIntegerField(_("received"), default=0)
     started = models.BigIntegerField(_("started"), default=0)
@@ -53,6 +53,7 @@ class TaskStatistics(models.Model):
     class Meta:
         verbose_name = _("statistics")
         verbose_name_plural = _("statistics")
+        indexes = [models.Index(fields=["series", "resolution", "at"], name="djtaskq_monitor_stats_series")]
         constraints = [
             models.UniqueConstraint(
                 fields=["resolution", "at", "series"], name="djtaskq_monitor_statistics_of"
