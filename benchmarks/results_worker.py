@@ -1,4 +1,4 @@
-"""Tasks that do nothing, run by a real worker of one process over Redis: how many each backend lets through."""
+"""Tasks that do nothing, run by a real worker of one process over Redis: what each backend gets through."""
 
 import os
 import tempfile
