@@ -10,12 +10,13 @@ import itertools
 from collections.abc import Iterator, Mapping
 
 from djtaskq.conf import conf
+from djtaskq.db.among import Among
 from djtaskq.db.fields import from_microseconds, to_microseconds
 from djtaskq_monitor.statistics import folding, histogram
 from djtaskq_monitor.statistics.contributions import MICRO
 from djtaskq_monitor.statistics.histogram import Counts
 from djtaskq_monitor.statistics.labels import ALL, DIMENSIONS
-from djtaskq_monitor.statistics.models import FreshStatistics, TaskStatistics
+from djtaskq_monitor.statistics.models import FreshStatistics, Series, TaskStatistics
 from djtaskq_monitor.statistics.tally import STATES, Cell, Label, Tally
 
 # How long a span may be read by what; a longer one by the day.
@@ -114,18 +115,26 @@ def resolution_of(since: dt.datetime, until: dt.datetime) -> int:
 def _summed(
     resolution: int, span: tuple[int, int], by: str | None, only: Mapping[str, str], using: str | None
 ) -> Iterator[Counted]:
-    rows = TaskStatistics.objects.using(using).filter(resolution=resolution, at__gte=span[0], at__lt=span[1])
+    labels = _labels(by, only, using)
+    rows = TaskStatistics.objects.using(using).filter(
+        Among("series_id", labels), resolution=resolution, at__gte=span[0], at__lt=span[1]
+    )
+    for series_id, at, *figures in rows.values_list("series_id", "at", *folding.FIGURES):
+        yield labels[series_id], to_microseconds(at), folding.cell(figures)
+
+
+def _labels(by: str | None, only: Mapping[str, str], using: str | None) -> dict[int, Label]:
+    """The series that hold what is asked for, each task once."""
+    rows = Series.objects.using(using)
     told = {*only, by} - {None}
     for name in DIMENSIONS:
         if name in only:
-            rows = rows.filter(**{f"series__{name}": only[name]})
+            rows = rows.filter(**{name: only[name]})
         elif name in told or len(told) > 1:
-            rows = rows.exclude(**{f"series__{name}": ALL})
+            rows = rows.exclude(**{name: ALL})
         else:
-            rows = rows.filter(**{f"series__{name}": ALL})
-    label = [f"series__{name}" for name in DIMENSIONS]
-    for name, queue, worker, at, *figures in rows.values_list(*label, "at", *folding.FIGURES):
-        yield Label(name, queue, worker), to_microseconds(at), folding.cell(figures)
+            rows = rows.filter(**{name: ALL})
+    return {key: Label(*parts) for key, *parts in rows.values_list("pk", *DIMENSIONS)}
 
 
 def _fresh(
