@@ -59,6 +59,16 @@ def _table() -> Settings:
     return Settings(**values)
 
 
+def override(**values: object) -> None:
+    """Put values in place of the dictionary's for the rest of this process: a command's options.
+
+    Raises `InvalidSetting` for one that cannot be used.
+    """
+    setattr(settings, NAME, {**_given(), **values})
+    _table.cache_clear()
+    _table()
+
+
 def problems() -> Iterator[Problem]:
     """Everything wrong with the dictionary, one by one."""
     given = _given()

@@ -63,3 +63,11 @@ def test_an_unknown_key_does_not_stop_a_running_process(settings):
 def test_every_setting_says_what_it_is_for():
     for field in dataclasses.fields(Settings):
         assert conf.help_text(field.name).endswith("."), field.name
+
+
+def test_a_commands_options_stand_in_place_of_the_settings(settings):
+    settings.DJTASKQ = {"MONITOR_QUEUE": "theirs", "MONITOR_STATISTICS": False}
+    conf.override(MONITOR_QUEUE="ours")
+    assert (conf.conf().MONITOR_QUEUE, conf.conf().MONITOR_STATISTICS) == ("ours", False)
+    with pytest.raises(conf.InvalidSetting):
+        conf.override(MONITOR_MAX_PENDING=1)
