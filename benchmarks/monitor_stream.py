@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from benchmarks import harness
 from benchmarks.streams.place import Place, memory, place
 from benchmarks.streams.takers import PATIENCE, Camera, Empty, Flower, Taker, install_flower
-from tests.emitting import EVENTS
+from tests.emitting import EVENTS, LIST
 from tests.processes import Process
 from tests.waiting import eventually
 
@@ -20,8 +20,9 @@ def main() -> None:
     options = _arguments()
     if options.flower:
         install_flower()
-    for broker in options.brokers:
-        with place(options.database, broker) as here:
+    with place(options.database) as here:
+        for broker in options.brokers:
+            here.use(broker)
             _streams(here, broker, options)
             if options.burst:
                 _burst(here, broker, options)
@@ -35,29 +36,31 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--burst", type=int, default=100_000, help="tasks of the burst; 0 leaves it out")
     parser.add_argument("--pause", type=float, default=30, help="seconds for which the database stands still")
     parser.add_argument("--emitters", type=int, default=2, help="processes that send events")
+    parser.add_argument("--list", type=int, default=LIST, help="events in a message")
+    parser.add_argument("--rate", type=float, default=0, help="tasks a second of each, if not all they can")
     parser.add_argument("--flower", action="store_true", help="with Flower 2.2, which is installed for that")
     return parser.parse_args()
 
 
 def _streams(here: Place, broker: str, options: argparse.Namespace) -> None:
+    from djtaskq_monitor.models import TaskState
+
     takers: list[type[Taker]] = [Empty, Camera, *([Flower] if options.flower else [])]
     print(f"\n{options.size:,} tasks over {broker} into {options.database}\n")
-    print("| who takes them | events/s | ratio | sent, events/s | most memory, MB |")
-    print("|---|---:|---:|---:|---:|")
+    print("| who takes them | events/s | ratio | sent, events/s | taken, of all | most memory, MB |")
+    print("|---|---:|---:|---:|---:|---:|")
     first = 0.0
+    TaskState.objects.all().delete()
     for number, kind in enumerate(takers):
         taker = kind(here)
-        emitters = _emit(here, options.size, options.emitters, f"stream{number}")
-        events = EVENTS * options.size
-        ended = taker.wait(events)
+        emitters = _emit(here, options.size, options, f"stream{number}")
         began, sent = _times(emitters)
-        rate = events / (ended - began)
+        events = EVENTS * options.size
+        taken, ended = taker.wait(events)
+        rate = taken / (ended - began)
         first = first or rate
-        sending = events / (sent - began)
-        size = memory(taker.process)
-        print(
-            f"| {kind.name} | {rate:,.0f} | {rate / first:.2f} | {sending:,.0f} | {size:,.0f} |", flush=True
-        )
+        figures = f"{rate:,.0f} | {rate / first:.2f} | {events / (sent - began):,.0f} | {taken / events:.1%}"
+        print(f"| {kind.name} | {figures} | {memory(taker.process):,.0f} |", flush=True)
         taker.stop()
 
 
@@ -69,14 +72,14 @@ def _burst(here: Place, broker: str, options: argparse.Namespace) -> None:
     TaskState.objects.all().delete()
     events = EVENTS * options.burst
     camera = Camera(here)
-    emitters = _emit(here, options.burst, options.emitters, "burst")
+    emitters = _emit(here, options.burst, options, "burst")
     eventually(lambda: camera.received() > events / 10, timeout=PATIENCE, interval=0.1)
     before = TaskState.objects.count()
     connection.close()
     with here.still():
         time.sleep(options.pause)
     began, sent = _times(emitters)
-    ended = camera.wait(events)
+    _, ended = camera.wait(events)
     rows = TaskState.objects.count()
     print(f"\nA burst of {options.burst:,} tasks over {broker} into {options.database}\n")
     print("| tasks | rows | in their final state | written before the pause | database still, s |", end="")
@@ -88,11 +91,14 @@ def _burst(here: Place, broker: str, options: argparse.Namespace) -> None:
     camera.stop()
 
 
-def _emit(here: Place, count: int, processes: int, name: str) -> list[Process]:
-    share = -(-count // processes)
-    counts = [min(share, count - share * number) for number in range(processes)]
+def _emit(here: Place, count: int, options: argparse.Namespace, name: str) -> list[Process]:
+    share = -(-count // options.emitters)
+    counts = [min(share, count - share * number) for number in range(options.emitters)]
+    more = [f"--list={options.list}", f"--rate={options.rate}"]
     return [
-        here.processes.python("-m", "tests.emitting", here.url, str(each), f"--hostname={name}-{number}@test")
+        here.processes.python(
+            *("-m", "tests.emitting", here.url, str(each), f"--hostname={name}-{number}@test", *more)
+        )
         for number, each in enumerate(counts)
     ]
 

@@ -13,7 +13,7 @@ from celery import Celery
 
 # Of each task.
 EVENTS = 3
-# As many as Celery's workers put into one message.
+# As many as Celery's workers put into one message at most.
 LIST = 24
 _BETWEEN_HEARTBEATS = 2.0
 HEARTBEAT = {
@@ -33,7 +33,7 @@ def main() -> None:
     with (
         app.connection_for_write() as connection,
         app.events.Dispatcher(
-            connection, hostname=options.hostname, buffer_group={"task"}, buffer_limit=LIST
+            connection, hostname=options.hostname, buffer_group={"task"}, buffer_limit=options.list
         ) as dispatcher,
     ):
         dispatcher.send("worker-online", **HEARTBEAT)
@@ -86,6 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("url")
     parser.add_argument("count", type=int)
     parser.add_argument("--hostname", default="celery@emitting", help="the worker's name")
+    parser.add_argument("--list", type=int, default=LIST, help="events in a message")
     parser.add_argument("--rate", type=float, default=0, help="tasks a second, if not as fast as it goes")
     return parser.parse_args()
 

@@ -13,12 +13,15 @@ from tests.servers import Fleet
 
 
 class Place:
-    """One run's servers; `url` is the broker's."""
+    """One run's servers; `url` is that of the broker in use."""
 
-    def __init__(self, fleet: Fleet, database: str, url: str) -> None:
-        self.url = url
+    def __init__(self, fleet: Fleet, database: str) -> None:
+        self.url = ""
         self.processes = Processes(fleet.folder, fleet.keeper)
         self._fleet, self._database = fleet, database
+
+    def use(self, broker: str) -> None:
+        self.url = self._fleet.use(broker).url
 
     @contextmanager
     def still(self) -> Iterator[None]:
@@ -48,16 +51,15 @@ class Place:
 
 
 @contextmanager
-def place(database: str, broker: str) -> Iterator[Place]:
+def place(database: str) -> Iterator[Place]:
+    """A place with an empty, migrated database."""
     fleet = Fleet()
+    made = Place(fleet, database)
     try:
-        _, url = harness.migrated(fleet, database, broker)
-        made = Place(fleet, database, url)
-        try:
-            yield made
-        finally:
-            made.processes.close()
+        harness.migrated(fleet, database)
+        yield made
     finally:
+        made.processes.close()
         fleet.close()
 
 

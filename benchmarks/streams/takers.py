@@ -13,6 +13,8 @@ from tests.servers.places import free_port
 from tests.waiting import eventually
 
 PATIENCE = 600
+# Longer than anybody here takes between two events that are still to come.
+_SILENCE = 20.0
 APP = "tests.integration.monitor.monitorapp"
 _FLOWER = ROOT / "build" / "flower"
 
@@ -26,10 +28,20 @@ class Taker:
     def taken(self) -> tuple[int, float]:
         raise NotImplementedError
 
-    def wait(self, events: int) -> float:
-        """Wait until it has taken as many as these; when that was."""
-        eventually(lambda: self.taken()[0] >= events, timeout=PATIENCE, interval=0.1, message=self._said)
-        return self.taken()[1]
+    def wait(self, events: int) -> tuple[int, float]:
+        """Wait until it has taken as many as these, or no more come; how many it took, and until when."""
+        seen = self.taken()
+        more_until = time.time() + _SILENCE
+
+        def settled() -> bool:
+            nonlocal seen, more_until
+            now = self.taken()
+            if now[0] > seen[0]:
+                seen, more_until = now, time.time() + _SILENCE
+            return seen[0] >= events or time.time() > more_until
+
+        eventually(settled, timeout=PATIENCE, interval=0.1, message=self._said)
+        return seen
 
     def _said(self) -> str:
         return f"{self.taken()}; {self.process.output[-2000:]}"
