@@ -19,7 +19,7 @@ PRODUCTION = DJTASKQ_DEMO= DJTASKQ_HOME=build/lint DATABASE_URL=sqlite://:memory
 help:
 	echo "make demo    start the demo [PORT=8000] [BROKER_URL=redis://...] [DATABASE_URL=postgres://...]"
 	echo "make test    run all tests [ARGS=\"-k beat\"]"
-	echo "make faults  kill, stop and mislead beats and servers under load, for half an hour [ARGS=\"-k kills\"]"
+	echo "make faults  kill, stop and mislead what runs, and its servers, for an hour and more [ARGS=\"-k kills\"]"
 	echo "make bench   measure [BENCH=beat_scale] [ARGS=\"--peers --broker rabbitmq\"]"
 	echo "make conformance  run Celery's own integration tests on our result backend and on Redis [ARGS=\"-k chord\"]"
 	echo "make lint    run every check that runs no task"
