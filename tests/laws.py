@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 LONG = "DJTASKQ_TEST_LONG" in os.environ
 
-law = settings(max_examples=10_000 if LONG else 300, deadline=None)
+law = settings(max_examples=10_000 if LONG else 200, deadline=None)
 # Each example writes to a database.
 law_in_sql = settings(
     max_examples=10_000 if LONG else 30,
