@@ -123,7 +123,7 @@ class Flower(Taker):
 def install_flower() -> None:
     if not (_FLOWER / "bin" / "celery").exists():
         _run(sys.executable, "-m", "venv", _FLOWER)
-        _run(_FLOWER / "bin" / "pip", "install", "--quiet", "flower==2.2.*", "redis")
+        _run(_FLOWER / "bin" / "pip", "install", "--quiet", "flower==2.2.*", "celery[redis]")
 
 
 def _run(*command: str | Path) -> None:
