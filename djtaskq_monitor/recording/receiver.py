@@ -188,13 +188,14 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         self,
         connection: Connection,
         channel: Any,
-        consumers: Any,
-        wakeup: bool = True,  # noqa: FBT001, FBT002  Celery's signature
-        **kwargs: Any,
+        consumers: Any,  # noqa: ARG002  Celery's signature
+        wakeup: bool = True,  # noqa: FBT001, FBT002
+        **_kwargs: Any,
     ) -> None:
-        super().on_consume_ready(connection, channel, consumers, wakeup=wakeup, **kwargs)
-        if wakeup and conf().MONITOR_ENABLE_EVENTS:
-            self._tell_workers(connection, channel)
+        if wakeup:
+            self._tell_workers("heartbeat", connection, channel)
+            if conf().MONITOR_ENABLE_EVENTS:
+                self._tell_workers("enable_events", connection, channel)
         self._told_through = connection, channel
         if self._lost_at is not None:
             self.was_away(self._lost_at, dt.datetime.now(tz=dt.UTC))
@@ -206,7 +207,7 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         hostnames = self._silence.to_be_told()
         if hostnames and conf().MONITOR_ENABLE_EVENTS:
             self.taking = False
-            self._tell_workers(connection, channel, hostnames)
+            self._tell_workers("enable_events", connection, channel, hostnames)
         self.taking = True
         if self.keeping:
             self._acknowledge(channel)
@@ -233,11 +234,13 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
             self.hurry()
             self._stopping.wait(_ITERATION)
 
-    def _tell_workers(self, connection: Connection, channel: Any, hostnames: list[str] | None = None) -> None:
-        """Have workers send events about their tasks; all of them, if none are named."""
+    def _tell_workers(
+        self, command: str, connection: Connection, channel: Any, hostnames: list[str] | None = None
+    ) -> None:
+        """Have workers do what a remote control command says; all of them, if none are named."""
         # Celery's own broadcast would try again in silence, for ever, while nobody takes events.
         self.app.control.mailbox(connection)._publish(  # noqa: SLF001  it alone takes a producer
-            "enable_events",
+            command,
             {},
             destination=hostnames,
             channel=channel,

@@ -153,7 +153,7 @@ def test_a_camera_comes_back_after_its_broker_did(clusters, seen, name, request)
     assert camera.stop() == 0
 
 
-def test_telling_workers_to_send_events_does_not_wait_for_a_broker_that_is_away(redis_server):
+def test_telling_workers_does_not_wait_for_a_broker_that_is_away(redis_server):
     app = Celery(broker=redis_server.url)
     receiver_class = app.subclass_with_self(
         Receiver, reverse="events.Receiver", recorder=Recorder(1_000), host="test"
@@ -161,10 +161,10 @@ def test_telling_workers_to_send_events_does_not_wait_for_a_broker_that_is_away(
     with app.connection_for_read() as connection:
         channel = connection.default_channel
         receiver = receiver_class(connection)
-        receiver._tell_workers(connection, channel)
+        receiver.on_consume_ready(connection, channel, [])
         redis_server.stop()
         with pytest.raises(connection.connection_errors):
-            receiver._tell_workers(connection, channel)
+            receiver.on_consume_ready(connection, channel, [])
 
 
 @pytest.mark.parametrize("database", ["default"], indirect=True)
