@@ -31,7 +31,7 @@ LAST_SECONDS = 2.0
 _ARRIVING = 0.1
 # How soon what was written is acknowledged, where nothing arrives meanwhile.
 _ITERATION = 0.2
-_BETWEEN_HEARTBEATS = 1.0
+_BETWEEN_CHORES = 0.02
 # Workers send the events of tasks in lists, no longer than this.
 EVENTS_PER_MESSAGE = 24
 _PRECONDITION_FAILED = 406
@@ -75,7 +75,7 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         self._silence = Silence()
         self._stopping = threading.Event()
         self._pause = FIRST_PAUSE
-        self._heartbeat_at = 0.0
+        self._next_chores = 0.0
         self._lost_at: dt.datetime | None = None
         # How many messages AMQP may hand out before any is acknowledged.
         self.window = max(1, self.recorder.limit // EVENTS_PER_MESSAGE)
@@ -91,6 +91,8 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         }
         # Whether the broker keeps what is not acknowledged, and the queue while nobody takes from it.
         self.keeping = channel.transport.driver_type == "amqp"
+        # Whether its messages stay where they are for as long as they are not asked for.
+        self._can_wait = channel.transport.driver_type == "filesystem"
         # No channel yet: to open one here would fail, or wait where nobody can stop it, with the broker away.
         super().__init__(None, *args, **{**kwargs, **options})
 
@@ -203,6 +205,13 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         self.taking = True
 
     def on_iteration(self) -> None:
+        """Comes with each message; what there is to do besides can wait for a moment."""
+        if self._can_wait:
+            self._wait_for_room()
+        now = time.monotonic()
+        if now < self._next_chores:
+            return
+        self._next_chores = now + _BETWEEN_CHORES
         connection, channel = self._told_through
         hostnames = self._silence.to_be_told()
         if hostnames and conf().MONITOR_ENABLE_EVENTS:
@@ -211,9 +220,8 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         self.taking = True
         if self.keeping:
             self._acknowledge(channel)
-            self._send_heartbeat(connection)
-        elif connection.transport.driver_type == "filesystem":
-            self._wait_for_room()
+            # Celery's loop does so in a pause only, and a busy stream has none: we would be taken for dead.
+            connection.heartbeat_check()
         if self.receipts.open > self.window // 2 or self.recorder.tasks_waiting > self.recorder.limit // 2:
             self.hurry()
 
@@ -222,15 +230,9 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         if tag is not None:
             channel.basic_ack(tag, multiple=True)
 
-    def _send_heartbeat(self, connection: Connection) -> None:
-        """Celery's does so in a pause only, and a busy stream has none: the broker would think us dead."""
-        if time.monotonic() >= self._heartbeat_at:
-            self._heartbeat_at = time.monotonic() + _BETWEEN_HEARTBEATS
-            connection.heartbeat_check()
-
     def _wait_for_room(self) -> None:
         """Leave the files where they are: nothing else holds them back."""
-        while self.recorder.full and not self.should_stop:
+        while self.recorder.room < EVENTS_PER_MESSAGE and not self.should_stop:
             self.hurry()
             self._stopping.wait(_ITERATION)
 

@@ -113,9 +113,9 @@ class Recorder:
         return len(self._pending.tasks)
 
     @property
-    def full(self) -> bool:
-        """Whether a further task would cost another one something."""
-        return len(self._pending.tasks) + self._tasks_out >= self.limit
+    def room(self) -> int:
+        """How many further tasks cost no other one anything."""
+        return self.limit - len(self._pending.tasks) - self._tasks_out
 
     def _record(self, reading: Reading) -> None:
         pending = self._pending

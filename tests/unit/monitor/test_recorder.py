@@ -52,7 +52,7 @@ def states(pending):
 def test_beyond_the_limit_the_oldest_that_has_not_ended_goes():
     taken = recorder(limit=2)
     take(taken, *started("a", "b"))
-    assert taken.full
+    assert taken.room == 0
     take(taken, succeeded("a"), *started("c"), succeeded("d"))
     assert states(taken.swap()) == {"a": "SUCCESS", "d": "SUCCESS"}
     assert taken.dropped == 2
