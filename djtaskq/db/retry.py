@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
 
 ResultT = TypeVar("ResultT")
 
@@ -51,6 +51,8 @@ _OUTAGE_NUMBERS = {
     4031,
 }
 _CONFLICT_NUMBERS = {1020, 1205, 1213}
+# MySQL and MariaDB, text that the column's character set does not have: by name an error of operation.
+_DATA_NUMBERS = {1366}
 # SQLite: BUSY and LOCKED, in the low byte of the extended codes.
 _CONFLICT_SQLITE = {5, 6}
 
@@ -64,6 +66,13 @@ def cause(error: BaseException) -> Cause | None:
         if found is not None:
             return found
     return Cause.OUTAGE if not _has_a_code(error) and _reads_like_a_loss(error) else None
+
+
+def is_a_rows_fault(error: BaseException) -> bool:
+    """Whether the values of one row were refused, so that others may do."""
+    if isinstance(error, DataError | IntegrityError):
+        return cause(error) is None
+    return isinstance(error, DatabaseError) and bool(error.args) and error.args[0] in _DATA_NUMBERS
 
 
 def is_unknown_statement(error: BaseException) -> bool:

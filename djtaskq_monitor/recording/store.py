@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connections
 
-from djtaskq.db.retry import Cause, cause
+from djtaskq.db.retry import Cause, cause, is_a_rows_fault
 from djtaskq_monitor.models import TaskState, WorkerState
 from djtaskq_monitor.recording.events import Change
 from djtaskq_monitor.recording.merge import TASK, WORKER, Rules
@@ -17,7 +17,6 @@ logger = logging.getLogger(__name__)
 _MOST_ROWS = 5_000
 # A statement is no longer than every server takes (MariaDB: 16 MB), whatever workers send.
 _MOST_CHARACTERS = 4_000_000
-_A_ROWS_FAULT = (DataError, IntegrityError, ValueError, OverflowError)
 
 Merging = type[TaskState] | type[WorkerState]
 Told = Callable[[str], None]
@@ -80,8 +79,9 @@ def _write_batch(model: Merging, rules: Rules, batch: list[Change], using: str, 
     """
     try:
         model.objects.using(using).merge(batch)
-    except _A_ROWS_FAULT as error:
-        if cause(error) is not None:
+    except (DatabaseError, ValueError, OverflowError) as error:
+        # A value that its driver refuses never comes to the database.
+        if isinstance(error, DatabaseError) and not is_a_rows_fault(error):
             raise
         if len(batch) == 1:
             logger.exception("The row of %s %r is set aside", rules.key, batch[0][rules.key])

@@ -54,6 +54,20 @@ def test_a_row_that_the_database_refuses_is_set_aside_and_its_batch_goes_on(data
     assert caplog.text.count("is set aside") == set_aside
 
 
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_text_that_a_table_of_old_cannot_hold_costs_its_own_row_only(database, caplog):
+    table = TaskState._meta.db_table
+    recorder = recorded([*success("good"), *success("bad", result="😀"), *success("other")])
+    with connections[database].cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} MODIFY result longtext CHARACTER SET utf8mb3 NULL")
+        try:
+            left, set_aside = store.write(recorder.swap(), using=database)
+        finally:
+            cursor.execute(f"ALTER TABLE {table} MODIFY result longtext CHARACTER SET utf8mb4 NULL")
+    assert (len(left), set_aside) == (0, 1), caplog.text
+    assert states() == {"good": "SUCCESS", "other": "SUCCESS"}
+
+
 def test_hostile_events_among_good_ones_cost_none_of_them(database, caplog):
     told = list(hostile_dicts(3_000))
     good = [f"good-{number}" for number in range(300)]
