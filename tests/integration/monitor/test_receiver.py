@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from celery import Celery
+from django.test import override_settings
 
 from djtaskq_monitor.recording.missed import Missed
 from djtaskq_monitor.recording.receipts import Receipts
@@ -149,3 +150,15 @@ def test_redis_cannot_wait_and_what_is_dropped_is_counted(world):
         world.send(0, SENT)
         eventually(lambda: world.recorder.received == SENT)
         assert world.recorder.dropped == SENT - LIMIT
+
+
+@pytest.mark.parametrize("broker_url", ["rabbitmq"], indirect=True)
+def test_a_queue_made_with_other_settings_is_made_anew(world, caplog):
+    with world.running():
+        pass
+    with override_settings(DJTASKQ={"MONITOR_QUEUE_TTL": 500}):
+        again = World(world.app)
+    with again.running():
+        again.send(0, 1)
+        eventually(lambda: again.recorder.received == 1)
+    assert "which was made with other settings" in caplog.text
