@@ -19,8 +19,9 @@ from tests.waiting import eventually
 HOSTILE, GOOD = (100_000, 5_000) if FULL else (2_000, 200)
 LIST = 24
 LARGE = 10_000_000
-# Of the messages; Redis cuts off who is slow to take more than 32 MB.
 LARGE_EACH = 1_000
+# Messages sent ahead of the camera: Redis cuts off who is slow to take more than 32 MB.
+AHEAD = 100
 ODD = (
     (b"{", "application/json"),
     (b"\xff\xfe", "application/json"),
@@ -74,13 +75,23 @@ def send(broker):
     told += hostile_dicts(HOSTILE)
     rng.shuffle(told)
     odd = itertools.cycle(ODD)
+    sent = 0
     with Connection(broker) as connection, Producer(connection) as producer:
         exchange = get_exchange(connection)
         for number in range(0, len(told), LIST):
+            part = told[number : number + LIST]
             to = {"exchange": exchange, "routing_key": "task.multi", "declare": [exchange]}
-            producer.publish(told[number : number + LIST], serializer="json", **to)
+            producer.publish(part, serializer="json", **to)
             body, content_type = next(odd)
             producer.publish(body, content_type=content_type, content_encoding="utf-8", **to)
+            sent += len(part) + 1
             if number // LIST % LARGE_EACH == 0:
                 large = event("task-received", recent, uuid=f"large-{number}", args="x" * LARGE, kwargs="{}")
                 producer.publish(large, serializer="json", **to)
+                sent += 1
+            if number // LIST % AHEAD == AHEAD - 1:
+                eventually(lambda wanted=sent: received() >= wanted, timeout=PATIENCE)
+
+
+def received():
+    return CameraState.objects.get().received
