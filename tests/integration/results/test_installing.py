@@ -45,7 +45,7 @@ def run(processes, apps, backend="djtaskq_results.backends:DatabaseBackend"):
 )
 def test_the_admin_is_ours_whatever_the_order(processes, apps):
     output = run(processes, apps)
-    assert "['djtaskq_results.admin', 'djtaskq_results.admin']" in output
+    assert "['djtaskq_results.admin.groups', 'djtaskq_results.admin.task_results']" in output
     assert "[]" in output
 
 
