@@ -35,6 +35,7 @@ _BETWEEN_CHORES = 0.02
 # Workers send the events of tasks in lists, no longer than this.
 EVENTS_PER_MESSAGE = 24
 _PRECONDITION_FAILED = 406
+_QUEUE_DECLARE = (50, 10)
 
 
 def queue_name(host: str) -> str:
@@ -139,7 +140,8 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
         logger.warning("No events for the moment, trying again in %.1f s: %r", pause, error)
         self._stopping.wait(pause)
-        if getattr(error, "code", None) == _PRECONDITION_FAILED:
+        refused = getattr(error, "code", None), getattr(error, "method_sig", None)
+        if refused == (_PRECONDITION_FAILED, _QUEUE_DECLARE):
             self._remove_outdated_queue()
 
     def _remove_outdated_queue(self) -> None:
@@ -160,6 +162,7 @@ class Receiver(_EventReceiver):  # type: ignore[misc]  # see above
         logger.debug("The broker cannot be reached: %r", error)
 
     def get_consumers(self, Consumer: Any, channel: Any) -> list[Any]:  # noqa: N803, ARG002  Celery's signature
+        self.receipts.begin()
         acknowledging = {"no_ack": False, "prefetch_count": self.window} if self.keeping else {"no_ack": True}
         return [Consumer(queues=[self.queue], callbacks=[self._receive], accept=self.accept, **acknowledging)]
 

@@ -37,7 +37,7 @@ def test_a_database_that_is_away_costs_no_event(database_server, broker, end, ma
 
 
 @pytest.mark.parametrize("database", ["default"], indirect=True)
-@pytest.mark.parametrize("broker_server", ["redis", *(["rabbitmq"] if FULL else [])], indirect=True)
+@pytest.mark.parametrize("broker_server", ["rabbitmq", *(["redis"] if FULL else [])], indirect=True)
 def test_a_broker_that_stops_and_crashes_finds_the_camera_again(database, broker_server, make_scene):
     scene = make_scene(broker_server.url)
     camera = scene.camera()
