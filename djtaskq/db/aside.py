@@ -73,6 +73,8 @@ def _beside(connection: BaseDatabaseWrapper) -> str:
     alias = connection.alias + SUFFIX
     if _existing(alias) is None:
         beside = connection.copy(alias)
+        # One connection needs no pool to itself, and Django's pools allow none that is kept.
+        beside.settings_dict["OPTIONS"].pop("pool", None)
         if _kept_for:
             beside.settings_dict["CONN_MAX_AGE"] = _kept_for
             # One that was lost is replaced when a statement fails: to ask before each takes as long as it.

@@ -58,3 +58,13 @@ def test_a_transaction_finds_the_one_that_is_kept(keep, database):
     alias = aside.outside(database)
     with transaction.atomic(using=database):
         assert aside.outside(database) == alias
+
+
+def test_it_has_no_pool_to_itself(keep, database, monkeypatch):
+    options = connections[database].settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "pool", True)
+    keep(600)
+    alias = aside.outside(database)
+    if alias != database:
+        assert "pool" not in connections[alias].settings_dict["OPTIONS"]
+        assert options["pool"] is True
