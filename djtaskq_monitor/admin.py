@@ -217,19 +217,7 @@ class WorkerStateAdmin(MonitorAdmin):
 
 @admin.register(CameraState)
 class CameraStateAdmin(lists.BigTableAdmin):
-    list_display = (
-        "host",
-        "pid",
-        "badge",
-        "wrote",
-        "received",
-        "written",
-        "pending",
-        "rejected",
-        "dropped",
-        "set_aside",
-        "not_seen",
-    )
+    list_display = ("__str__", "badge", "wrote", "received", "written", "dropped", "set_aside", "not_seen")
     empty_page = "djtaskq_monitor/no_cameras.html"
     readonly_fields = (
         *("host", "pid", "badge", "queue", "freq", "began", "wrote", "ended"),
