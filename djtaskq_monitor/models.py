@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from djtaskq.conf import conf
 from djtaskq.db.fields import InstantField, to_microseconds
+from djtaskq_monitor.brokers.models import QueueSample, QueueState
+from djtaskq_monitor.dashboard.models import Dashboard, SavedView, TaskName
 from djtaskq_monitor.managers import TaskStateManager, WorkerStateManager
 from djtaskq_monitor.recording.events import NAME_LENGTH, STATE_LENGTH
 from djtaskq_monitor.recording.order import CANCELLED, ENDED_STATES, outcome
@@ -17,7 +19,19 @@ from djtaskq_monitor.recording.values import MICRO
 from djtaskq_monitor.statistics.contributions import wait
 from djtaskq_monitor.statistics.models import FreshStatistics, Series, TaskStatistics
 
-__all__ = ["CameraState", "FreshStatistics", "Series", "TaskState", "TaskStatistics", "WorkerState"]
+__all__ = [
+    "CameraState",
+    "Dashboard",
+    "FreshStatistics",
+    "QueueSample",
+    "QueueState",
+    "SavedView",
+    "Series",
+    "TaskName",
+    "TaskState",
+    "TaskStatistics",
+    "WorkerState",
+]
 
 TASK_STATES = sorted({*states.ALL_STATES, states.REJECTED, CANCELLED})
 # A worker's beats may be late by one before it counts as lost.
@@ -65,6 +79,7 @@ class WorkerState(models.Model):
         verbose_name_plural = _("workers")
         get_latest_by = "last_heartbeat"
         ordering = ["-last_heartbeat"]
+        permissions = (("control_worker", _("Can control workers")),)
 
     def __str__(self) -> str:
         return self.hostname
@@ -181,6 +196,11 @@ class TaskState(models.Model):
             models.Index(fields=["name", "first_seen"], name="djtaskq_monitor_task_name"),
             models.Index(fields=["worker", "first_seen"], name="djtaskq_monitor_task_worker"),
         ]
+        permissions = (
+            ("revoke_task", _("Can revoke tasks")),
+            ("terminate_task", _("Can terminate tasks")),
+            ("run_task_again", _("Can run tasks again")),
+        )
 
     def __str__(self) -> str:
         return f"{self.name or 'UNKNOWN'} ({self.task_id}) {self.state}"

@@ -1,6 +1,5 @@
 """Sending a task again: with the arguments that are stored, or with those that a person typed."""
 
-import dataclasses
 import uuid
 from typing import Any
 
@@ -8,8 +7,8 @@ from celery import Celery
 from celery.exceptions import QueueNotFound
 from django.db import IntegrityError, router, transaction
 from kombu.exceptions import EncodeError
-from kombu.utils.json import loads
 
+from djtaskq.arguments import Arguments
 from djtaskq.db.clock import now
 from djtaskq.errors import DjtaskqError
 from djtaskq_results.models import ID_LENGTH, Rerun, TaskDetail
@@ -22,21 +21,6 @@ class NotSent(DjtaskqError):
 
 class NotStored(NotSent):
     """The name or the real arguments of task {task_id} are not stored: run it again from its page."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Arguments:
-    """The JSON of a task's real arguments: a list and an object."""
-
-    args: str
-    kwargs: str
-
-    def loaded(self) -> tuple[list[Any], dict[str, Any]]:
-        """The values, times and UUIDs among them as such; ValueError for what is no list and no object."""
-        args, kwargs = loads(self.args), loads(self.kwargs)
-        if not isinstance(args, list) or not isinstance(kwargs, dict):
-            raise ValueError("arguments are a list and an object")  # noqa: TRY004  as for text that is no JSON
-        return args, kwargs
 
 
 def stored_arguments(row: Any, detail: TaskDetail | None) -> Arguments | None:

@@ -18,6 +18,7 @@ from django_celery_results.models import TaskResult
 
 from djtaskq.admin import widgets
 from djtaskq.admin.calls import call_problem, checked_json
+from djtaskq.arguments import Arguments
 from djtaskq_results import again, operations, queries
 from djtaskq_results.admin.actions import Actions
 
@@ -63,8 +64,8 @@ class RerunForm(forms.Form):
                 self.add_error(*problem)
         return data
 
-    def arguments(self) -> again.Arguments:
-        return again.Arguments(self.cleaned_data["args"], self.cleaned_data["kwargs"])
+    def arguments(self) -> Arguments:
+        return Arguments(self.cleaned_data["args"], self.cleaned_data["kwargs"])
 
 
 class Rerunning(Actions):

@@ -31,9 +31,9 @@ PURE = (
 PURE_CELERY = ("celery.schedules", "celery.states", "celery.utils.time")
 
 STOREYS = (
-    ("models", "querysets", "managers"),
+    ("models", "querysets", "managers", "brokers.models", "dashboard.models", "statistics.models"),
     ("store", "queries", "recording.store", "statistics.folding", "statistics.charts"),
-    ("schedulers", "backends", "camera", "admin", "views", "management"),
+    ("schedulers", "backends", "camera", "admin", "dashboard", "api", "metrics", "views", "management"),
 )
 
 

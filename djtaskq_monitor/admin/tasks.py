@@ -1,20 +1,20 @@
-"""The pages of tasks, workers and cameras: to be read, not to be changed."""
+"""The pages of tasks: to be read, not to be changed."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from djtaskq.admin import lists, widgets
 from djtaskq.outcomes import outcomes_of
-from djtaskq_monitor import queries, remarks
-from djtaskq_monitor.models import TASK_STATES, CameraState, TaskState, WorkerState
+from djtaskq_monitor import queries
+from djtaskq_monitor.admin.lists import MonitorAdmin
+from djtaskq_monitor.models import TASK_STATES, TaskState
 
 _TIMELINE_ROW = (
     '<tr><th scope="row">{}</th><td class="djtaskq-number">{}</td><td class="djtaskq-number">{}</td></tr>'
@@ -27,25 +27,6 @@ class StateFilter(lists.StateFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002  Django's signature
         return queries.in_state(queryset, self.value()) if self.value() else queryset
-
-
-class MonitorAdmin(lists.BigTableAdmin):
-    """A list that says so when no camera writes what it shows."""
-
-    change_list_template = "djtaskq_monitor/change_list.html"
-    # Whether the list says what of tasks cannot be seen in it.
-    remarked = False
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        cameras = queries.running_cameras()
-        context = {
-            "camera_runs": bool(cameras),
-            "remarks": remarks.remarks(cameras) if self.remarked else [],
-            **(extra_context or {}),
-        }
-        return super().changelist_view(request, context)
 
 
 @admin.register(TaskState)
@@ -167,96 +148,3 @@ def _task_link(task_id: str | None) -> str:
         return widgets.DASH
     url = reverse("admin:djtaskq_monitor_taskstate_changelist", query={"q": task_id})
     return format_html('<a href="{}">{}</a>', url, task_id)
-
-
-@admin.register(WorkerState)
-class WorkerStateAdmin(MonitorAdmin):
-    list_display = ("hostname", "badge", "heard", "active", "processed", "load", "software")
-    search_fields = ("hostname",)
-    search_help_text = _("A part of a worker's name")
-    sortable_by = ("hostname", "heard")
-    empty_page = "djtaskq_monitor/no_workers.html"
-    readonly_fields = (
-        *("hostname", "badge", "heard", "first_heard", "offline_at", "drift"),
-        *("active", "processed", "load", "software", "sw_sys", "pid", "freq"),
-    )
-    fieldsets = (
-        (None, {"fields": ("hostname", "badge", "heard", "first_heard", "offline_at", "drift")}),
-        (_("Work"), {"fields": ("active", "processed", "load")}),
-        (_("Process"), {"fields": ("software", "sw_sys", "pid", "freq")}),
-    )
-
-    @admin.display(description=_("status"))
-    def badge(self, row: WorkerState) -> SafeString:
-        return widgets.state_badge(row.status())
-
-    @admin.display(description=_("last heartbeat"), ordering="last_heartbeat")
-    def heard(self, row: WorkerState) -> str:
-        return widgets.when(row.last_heartbeat)
-
-    @admin.display(description=_("first seen"))
-    def first_heard(self, row: WorkerState) -> str:
-        return widgets.when(row.first_seen)
-
-    @admin.display(description=_("offline since"))
-    def offline_at(self, row: WorkerState) -> str:
-        return widgets.when(row.offline_since)
-
-    @admin.display(description=_("clock ahead by"))
-    def drift(self, row: WorkerState) -> str:
-        return widgets.duration(row.clock_drift)
-
-    @admin.display(description=_("load"))
-    def load(self, row: WorkerState) -> str:
-        return " ".join(f"{load:.2f}" for load in row.loadavg) or widgets.DASH
-
-    @admin.display(description=_("software"))
-    def software(self, row: WorkerState) -> str:
-        return " ".join(filter(None, (row.sw_ident, row.sw_ver))) or widgets.DASH
-
-
-@admin.register(CameraState)
-class CameraStateAdmin(lists.BigTableAdmin):
-    list_display = ("__str__", "badge", "wrote", "received", "written", "dropped", "set_aside", "not_seen")
-    empty_page = "djtaskq_monitor/no_cameras.html"
-    readonly_fields = (
-        *("host", "pid", "badge", "queue", "freq", "began", "wrote", "ended"),
-        *("received", "written", "pending", "rejected", "dropped", "set_aside"),
-        *("not_seen", "away", "error"),
-    )
-    fields = readonly_fields
-
-    @admin.display(description=_("status"))
-    def badge(self, row: CameraState) -> SafeString:
-        return widgets.state_badge("online" if row.running() else "offline" if row.stopped else "lost")
-
-    @admin.display(description=_("started"))
-    def began(self, row: CameraState) -> str:
-        return widgets.when(row.started)
-
-    @admin.display(description=_("last write"))
-    def wrote(self, row: CameraState) -> str:
-        return widgets.when(row.last_write)
-
-    @admin.display(description=_("stopped"))
-    def ended(self, row: CameraState) -> str:
-        return widgets.when(row.stopped)
-
-    @admin.display(description=_("tasks missed"))
-    def not_seen(self, row: CameraState) -> str:
-        return widgets.DASH if row.missed is None else str(row.missed)
-
-    @admin.display(description=_("away"))
-    def away(self, row: CameraState) -> str:
-        if row.away_from is None or row.away_until is None:
-            return widgets.DASH
-        return gettext("from %(since)s to %(until)s: events of that time are lost") % {
-            "since": widgets.exactly(row.away_from),
-            "until": widgets.exactly(row.away_until),
-        }
-
-    @admin.display(description=_("last error"))
-    def error(self, row: CameraState) -> str:
-        if not row.last_error:
-            return widgets.DASH
-        return format_html("{}{}", widgets.when(row.last_error_at), widgets.block(row.last_error))
