@@ -1,4 +1,5 @@
 import datetime as dt
+import io
 import json
 import threading
 import time
@@ -6,8 +7,10 @@ import uuid
 
 import pytest
 from celery import Celery
+from django.core.management import call_command
 from django.db import connections
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from djtaskq import outcomes
@@ -175,3 +178,41 @@ def side_by_side(database, beat, count=3):
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+@pytest.fixture
+def many(minutely):
+    """Return a function that makes tasks on one crontab."""
+
+    def make(count, **columns):
+        return PeriodicTask.objects.bulk_create(
+            PeriodicTask(name=f"task {number:05}", task="tests.add", crontab=minutely, **columns)
+            for number in range(count)
+        )
+
+    return make
+
+
+def captured(database, work):
+    """Return how many statements `work` takes."""
+    with CaptureQueriesContext(connections[database]) as queries:
+        work()
+    return len(queries)
+
+
+@pytest.fixture
+def bring(tmp_path):
+    """Return a function that imports a text and returns what the command said."""
+
+    def run(text, *options):
+        file = tmp_path / "schedules.yaml"
+        file.write_text(text, encoding="utf-8", newline="\n")
+        out = io.StringIO()
+        call_command("schedules", "import", str(file), *options, stdout=out)
+        return out.getvalue()
+
+    return run
+
+
+def planned(task):
+    return NextRun.objects.get(pk=task.pk)

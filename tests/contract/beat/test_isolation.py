@@ -18,6 +18,8 @@ from tests.contract.beat.conftest import settle
 from tests.contract.beat.test_claiming import (
     test_a_slot_that_somebody_has_claimed_is_not_claimed_again,  # noqa: F401
     test_two_claimers_at_once_never_double_a_slot,  # noqa: F401
+)
+from tests.contract.beat.test_claims_left_behind import (
     test_what_another_beat_left_behind_goes_out_under_the_same_id,  # noqa: F401
 )
 from tests.router import routed_to

@@ -8,7 +8,9 @@ from django.db import connections
 
 # The very same tests, on the fixture `database` of this module.
 from tests.contract.beat.test_changes import *  # noqa: F403
+from tests.contract.beat.test_changes_unannounced import *  # noqa: F403
 from tests.contract.beat.test_claiming import *  # noqa: F403
+from tests.contract.beat.test_claims_left_behind import *  # noqa: F403
 from tests.contract.beat.test_restarts import *  # noqa: F403
 
 

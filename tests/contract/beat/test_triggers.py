@@ -1,24 +1,18 @@
 """The triggers themselves: who fires them, what they cost, and how they come and go."""
 
 import datetime as dt
-import re
 import threading
 
 import pytest
-from django.core import checks
-from django.core.management import call_command
 from django.db import connections, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from djtaskq.db.triggers import TriggersRefused
-from djtaskq_beat import reconciliation
 from djtaskq_beat.models import NextRun, RunPolicy
-from djtaskq_beat.reconciliation import Keys, Reconciliation, reconcile
 from djtaskq_beat.rows import _PLANNED
-from djtaskq_beat.triggers import SCHEDULE_FIELDS, TASK_FIELDS, TRIGGERS, ask_active, forget_active
+from djtaskq_beat.triggers import SCHEDULE_FIELDS, TASK_FIELDS, ask_active
 from tests.contract.beat.conftest import settle
 
 
@@ -224,147 +218,3 @@ def test_a_statement_that_reads_our_table_may_write_theirs(make_task, database):
             " JOIN djtaskq_beat_nextrun known ON known.periodic_task_id = task.id SET task.enabled = 0"
         )
     assert PeriodicTask.objects.filter(enabled=False).count() == 1
-
-
-@pytest.mark.parametrize("database", ["default"], indirect=True, ids=["postgresql"])
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE django_celery_beat_periodictask SET start_time = now()",
-        "DELETE FROM django_celery_beat_periodictask",
-        "TRUNCATE django_celery_beat_periodictask",
-    ],
-    ids=["update", "delete", "truncate"],
-)
-def test_what_replication_or_a_load_without_triggers_changed_is_swept_up(
-    change, dispatcher, make_task, database
-):
-    make_task(every=3600)
-    settle(dispatcher)
-    with connections[database].cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        try:
-            cursor.execute(change)
-        finally:
-            cursor.execute("RESET session_replication_role")
-    assert NextRun.objects.filter(changed_at=None).count() == 1
-    assert Reconciliation(database)() == 1
-    assert NextRun.objects.filter(changed_at=None).count() == 0
-
-
-def unnoticed(count, database):
-    """Periodic tasks whose rows of the timetable all say something else than theirs."""
-    interval = IntervalSchedule.objects.create(every=60, period="seconds")
-    PeriodicTask.objects.bulk_create(
-        PeriodicTask(name=f"task {number}", task="tests.add", interval=interval) for number in range(count)
-    )
-    NextRun.objects.update(changed_at=None, run_at=None, planned_from="other")
-
-
-def test_a_sweep_costs_the_same_however_many_rows_there_are(database, monkeypatch):
-    monkeypatch.setattr(reconciliation, "SLICE", 10)
-    unnoticed(200, database)
-    look = Reconciliation(database)
-    for _ in range(2):
-        with CaptureQueriesContext(connections[database]) as captured:
-            assert 0 < look() <= 3 * 10
-        assert len(captured) <= 2 + 3 * 6
-
-
-def test_a_sweep_that_finds_nothing_looks_at_one_slice(dispatcher, database, monkeypatch):
-    monkeypatch.setattr(reconciliation, "SLICE", 10)
-    unnoticed(100, database)
-    settle(dispatcher)
-    NextRun.objects.mark_changed()
-    settle(dispatcher)
-    look = Reconciliation(database)
-    for _ in range(30):
-        with CaptureQueriesContext(connections[database]) as captured:
-            assert look() == 0
-        assert len(captured) <= 12
-
-
-def test_a_sweep_bounds_the_keys_of_every_table_that_it_joins(make_task, database):
-    """No database infers the bounds of one table from those of another: it would read all of that one."""
-    make_task()
-    with CaptureQueriesContext(connections[database]) as captured:
-        reconcile(database, Keys(above=7, upto=7_000_000))
-    assert len(captured) == 4
-    for query in captured:
-        sql = query["sql"].replace("`", '"')
-        assert re.search(r'"id" > 7\b', sql), sql
-        assert re.search(r'"periodic_task_id" > 7\b', sql), sql
-        assert len(re.findall(r"<= 7000000\b", sql)) == 2, sql
-
-
-def test_sweeps_come_around_to_every_row(database, monkeypatch):
-    monkeypatch.setattr(reconciliation, "SLICE", 10)
-    unnoticed(105, database)
-    PeriodicTask.objects.filter(name__endswith="7")._raw_delete(database)
-    NextRun.objects.bulk_create([NextRun(periodic_task_id=10**9 + number) for number in range(5)])
-    look = Reconciliation(database)
-    for _ in range(11):
-        look()
-    assert not NextRun.objects.filter(changed_at=None).exists()
-    assert NextRun.objects.count() == PeriodicTask.objects.count()
-
-
-def test_beat_says_once_that_the_triggers_vanished_and_goes_on(make_task, database, caplog):
-    caplog.set_level("INFO", "celery.beat")
-    make_task()
-    look = Reconciliation(database)
-    assert look() == 0
-    TRIGGERS.drop(database)
-    try:
-        PeriodicTask.objects.update(start_time=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
-        NextRun.objects.update(changed_at=None, planned_from="other")
-        assert look() == 1
-        look()
-    finally:
-        TRIGGERS.install(database)
-    look()
-    assert [record.levelname for record in caplog.records if "triggers" in record.message] == [
-        "WARNING",
-        "INFO",
-    ]
-    assert "no longer in the database" in caplog.text
-
-
-def test_the_way_back_leaves_nothing_of_us_in_their_tables(make_task, database):
-    task = make_task()
-    try:
-        call_command("migrate", "djtaskq_beat", "zero", database=database, verbosity=0)
-        assert len(TRIGGERS.missing(database)) == 10
-        assert TRIGGERS.drop(database) is False
-        forget_active(database)
-        PeriodicTask.objects.filter(pk=task.pk).update(enabled=False)
-        PeriodicTask.objects.bulk_create(
-            [PeriodicTask(name="other", task="tests.add", interval=task.interval)]
-        )
-    finally:
-        call_command("migrate", "djtaskq_beat", database=database, verbosity=0)
-    assert TRIGGERS.missing(database) == []
-    assert {known.periodic_task.name for known in NextRun.objects.all()} == {"other"}
-
-
-def test_migrate_goes_on_where_the_database_takes_no_triggers(
-    database, without_triggers, monkeypatch, caplog
-):
-    def refuse(_using):
-        raise TriggersRefused(reason="TRIGGER command denied")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(TRIGGERS, "install", refuse)
-        call_command("migrate", database=database, verbosity=0)
-    assert "TRIGGER command denied" in caplog.text
-    assert "log_bin_trust_function_creators=1" in caplog.text
-
-
-def test_a_check_says_where_the_triggers_are_missing(database, without_triggers):
-    def found():
-        messages = checks.run_checks(tags=[checks.Tags.database], databases=[database])
-        return [message for message in messages if message.id == "djtaskq_beat.W003"]
-
-    assert [repr(database) in message.msg for message in found()] == [True]
-    TRIGGERS.install(database)
-    assert found() == []
