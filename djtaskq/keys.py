@@ -167,6 +167,12 @@ class Settings:
         "How long a worker may be silent beyond two of its heartbeats before it counts as lost, in seconds.",
         at_least=0,
     )
+    MONITOR_CONTROL_SECONDS: float = _setting(
+        1.0,
+        "How long to wait for workers' answers to what a page or an action asks of them, in seconds.",
+        at_least=0.1,
+        at_most=60,
+    )
     MONITOR_EXPIRE_SUCCESS: float | None = _setting(
         86_400.0,
         "How long tasks that succeeded are kept, in seconds; None keeps them. The settings of"
