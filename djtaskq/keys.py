@@ -25,6 +25,16 @@ class Settings:
         at_least=100,
     )
 
+    REDACT_KEYS: tuple[str, ...] | list[str] = _setting(  # noqa: RUF009  nobody changes it
+        (
+            *("*password*", "passwd", "pwd", "*passphrase*", "*secret*", "*token*", "key", "*apikey*"),
+            *("*credential*", "*authorization*", "auth", "*cookie*", "session", "sessionid", "signature"),
+            *("card", "creditcard", "cardnumber", "cvc", "cvv", "iban", "ssn", "pin"),
+        ),
+        "Names whose values no page and no file shows, in arguments, results and messages: as in file names, "
+        "matched with the whole name and with each of its words; () shows all.",
+    )
+
     BEAT_MAX_INTERVAL: float = _setting(
         0.5,
         "Beat looks for what is due and for what was edited at least this often, in seconds. "

@@ -10,6 +10,7 @@ APPS = ("djtaskq_beat", "djtaskq_results", "djtaskq_monitor")
 PACKAGES = ("djtaskq", *APPS)
 
 PURE = (
+    "djtaskq.redaction",
     "djtaskq_beat.occurrences",
     "djtaskq_beat.policies",
     "djtaskq_results.states",
@@ -23,6 +24,7 @@ PURE = (
     "djtaskq_monitor.recording.order",
     "djtaskq_monitor.recording.repeats",
     "djtaskq_monitor.recording.values",
+    "djtaskq_monitor.search",
     "djtaskq_monitor.statistics.contributions",
     "djtaskq_monitor.statistics.histogram",
     "djtaskq_monitor.statistics.tally",
