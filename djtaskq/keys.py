@@ -204,6 +204,26 @@ class Settings:
         "How long workers that went offline or are lost are kept, in seconds; None keeps them.",
         at_least=60,
     )
+    MONITOR_QUEUES_SECONDS: float | None = _setting(
+        10.0,
+        "How often a camera asks the broker how long queues are, in seconds; None for never.",
+        at_least=1,
+    )
+    MONITOR_QUEUES: list[str] | tuple[str, ...] = _setting(
+        (),
+        "Names of queues to ask for besides those of the app's configuration, of workers and of statistics.",
+    )
+    MONITOR_QUEUES_KEEP: float | None = _setting(
+        604_800.0,
+        "How long the lengths of queues are kept by the minute, and queues that nobody names any more, in"
+        " seconds; None keeps them.",
+        at_least=3_600,
+    )
+    MONITOR_BROKER_API: str | None = _setting(
+        None,
+        "The URL of RabbitMQ's management API, as in http://user:password@host:15672/api: it tells what AMQP"
+        " does not; None for AMQP alone.",
+    )
     MONITOR_STATISTICS: bool = _setting(
         True,
         "Whether cameras count tasks by the minute, their name, queue and worker.",
