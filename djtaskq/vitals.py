@@ -9,6 +9,8 @@ import datetime as dt
 import enum
 from collections.abc import Callable, Iterable
 
+from django.urls import NoReverseMatch, reverse
+
 
 class Level(enum.IntEnum):
     """How bad it is; the greater, the worse. UNUSED is what nobody has begun to use."""
@@ -55,3 +57,11 @@ def vitals() -> list[Vital]:
     """All that is known."""
     readers = sorted(_readers.values(), key=lambda entry: entry[0])
     return [vital for _order, reader in readers for vital in reader()]
+
+
+def page(name: str, **query: str) -> str:
+    """The URL of an admin page (`djtaskq_beat_beat_changelist`); empty in a process without the admin."""
+    try:
+        return reverse(f"admin:{name}", query=query or None)
+    except NoReverseMatch:
+        return ""

@@ -9,10 +9,12 @@ class DjtaskqMonitorConfig(dependent.DependentConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from djtaskq import outcomes, timelines
+        from djtaskq import outcomes, timelines, vitals
         from djtaskq_monitor import checks, queries
+        from djtaskq_monitor.vitals import read
 
         # The result itself, where it is kept, knows better than the events about it.
         outcomes.register("djtaskq_monitor", queries.outcomes_of, order=200)
         timelines.register("djtaskq_monitor", queries.moments_of, order=200)
+        vitals.register("djtaskq_monitor", read, order=100)
         checks.register()

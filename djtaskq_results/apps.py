@@ -13,12 +13,14 @@ class DjtaskqResultsConfig(dependent.DependentConfig):
         from celery.signals import before_task_publish, task_received, worker_process_init, worker_ready
         from django.core.signals import request_finished
 
-        from djtaskq import outcomes, timelines
+        from djtaskq import outcomes, timelines, vitals
         from djtaskq.db import aside
         from djtaskq_results import checks, database, details, queries, watchdog, widekeys
+        from djtaskq_results.vitals import read
 
         outcomes.register("djtaskq_results", queries.outcomes)
         timelines.register("djtaskq_results", queries.moments_of)
+        vitals.register("djtaskq_results", read, order=300)
         checks.register()
         widekeys.register()
         watchdog.connect()
