@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
-from kombu import Connection, Consumer, Producer, Queue
+from kombu import Consumer, Producer, Queue
 from kombu.common import ignore_errors
 from kombu.exceptions import KombuError, OperationalError
 
@@ -25,6 +25,8 @@ from djtaskq.errors import DjtaskqError
 CONNECTING = 3.0
 # All have answered: how much longer to listen for a second one of the same name, in seconds.
 TWINS = 0.03
+# A Redis older than version 6 knows whole seconds alone.
+POLLING = 0.02
 AWAY = (OperationalError, KombuError, OSError)
 
 
@@ -107,7 +109,8 @@ def ask(
         with _listening(app, connection, heard) as reply_to:
             deadline = time.monotonic() + bound
             for question, ticket in zip(asked, tickets, strict=True):
-                _publish(app, connection, question, destination, reply_to=reply_to, ticket=ticket, seconds=bound)
+                back = {"ticket": ticket, "reply_to": reply_to}
+                _publish(app, connection, question, destination, back, bound)
             _wait(connection, heard, deadline)
     return [heard.answers(ticket) for ticket in tickets]
 
@@ -133,7 +136,10 @@ class _Heard:
 
     @property
     def complete(self) -> bool:
-        return all(name in replies for replies in self._replies.values() for name in self._names)
+        """Whether nobody is left to be waited for; never where nobody knows who there is."""
+        return bool(self._names) and all(
+            name in replies for replies in self._replies.values() for name in self._names
+        )
 
     def answers(self, ticket: str) -> list[Answer]:
         replies = self._replies[ticket]
@@ -158,9 +164,8 @@ def _connected(app: Celery) -> Iterator[Any]:
     """A connection of one's own: those of Celery's pool may wait for a broker for ever."""
     connection: Any = app.connection_for_write(heartbeat=0)
     connection.connect_timeout = CONNECTING
-    for option in ("socket_connect_timeout", "socket_timeout", "read_timeout", "write_timeout"):
-        if option in _options(connection):
-            connection.transport_options.setdefault(option, CONNECTING)
+    # A copy of the app's own, made with the connection.
+    connection.transport_options.update(_options(connection.get_transport_cls()))
     try:
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=CONNECTING)
@@ -173,18 +178,19 @@ def _connected(app: Celery) -> Iterator[Any]:
         ignore_errors(connection, connection.release)
 
 
-def _options(connection: Connection) -> tuple[str, ...]:
-    """How the transport at hand names the bound of a read that nobody answers."""
-    driver = str(connection.transport.driver_type)
-    return {
-        "redis": ("socket_connect_timeout", "socket_timeout"),
-        "amqp": ("read_timeout", "write_timeout"),
-    }.get(driver, ())
+def _options(transport: Any) -> dict[str, float]:
+    """Bounds for a broker that hangs, and quick looks for answers where those are polled for."""
+    if transport.driver_type == "amqp":
+        return {"read_timeout": CONNECTING, "write_timeout": CONNECTING}
+    polled = {"polling_interval": POLLING}
+    if transport.driver_type == "redis":
+        polled |= {"socket_connect_timeout": CONNECTING, "socket_timeout": CONNECTING}
+    return polled
 
 
 @contextmanager
-def _listening(app: Celery, connection: Any, heard: _Heard) -> Iterator[Mapping[str, str]]:
-    mailbox: Any = app.control.mailbox
+def _listening(app: Any, connection: Any, heard: _Heard) -> Iterator[Mapping[str, str]]:
+    mailbox = app.control.mailbox
     name = f"{uuid.uuid4().hex}.{mailbox.reply_exchange.name}"
     channel = connection.channel()
     queue: Any = Queue(
@@ -214,26 +220,23 @@ def _unread(_message: Any, _error: Exception) -> None:
 
 
 def _publish(
-    app: Celery,
+    app: Any,
     connection: Any,
     question: Question,
     destination: Sequence[str] | None,
-    *,
-    reply_to: Mapping[str, str] | None = None,
-    ticket: str | None = None,
+    back: Mapping[str, Any] | None = None,
     seconds: float = 0,
 ) -> None:
-    """A message as `kombu.pidbox` writes it."""
-    mailbox: Any = app.control.mailbox
+    """A message as `kombu.pidbox` writes it; `back` is where the answer goes."""
+    mailbox = app.control.mailbox
     body = {
         "method": question.method,
         "arguments": dict(question.arguments),
         "destination": destination,
         "pattern": None,
         "matcher": None,
+        **(back or {}),
     }
-    if reply_to is not None:
-        body |= {"ticket": ticket, "reply_to": dict(reply_to)}
     producer = Producer(connection.default_channel, auto_declare=False)
     producer.publish(
         body,
