@@ -87,7 +87,7 @@ class Redactor:
                 kept.append(text[done:step])
                 done = step
                 continue
-            end = _end_of_value(text, start, found["sign"] or ":")
+            end = end_of_value(text, start, found["sign"] or ":")
             kept += [text[done:start], MARK if end > start else ""]
             done = end
             plain = _PLAIN.fullmatch(text, start, end)
@@ -155,7 +155,7 @@ def _unmarked(value: Any) -> Any:
     return value
 
 
-def _end_of_value(text: str, start: int, sign: str) -> int:
+def end_of_value(text: str, start: int, sign: str = ":") -> int:
     """Where the value that begins at `start` ends; the end of the text for one that was cut."""
     plain = _PLAIN.match(text, start)
     if plain:
