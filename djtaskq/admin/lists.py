@@ -9,6 +9,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -84,9 +85,7 @@ class BigTableAdmin(_ModelAdmin):
     sortable_by: ClassVar[tuple[str, ...]] = ()
     empty_page: ClassVar[str | None] = None
     change_list_template = "djtaskq/change_list.html"
-
-    class Media:
-        css = {"all": ["djtaskq/djtaskq.css"]}
+    change_form_template = "djtaskq/change_form.html"
 
     def listed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """What the list reads of its rows: leave out the columns that may be large."""
@@ -111,7 +110,8 @@ class BigTableAdmin(_ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return super().changelist_view(request, {"empty_page": self.empty_page, **(extra_context or {})})
+        context = {"empty_page": self.empty_page, "title": capfirst(str(self.opts.verbose_name_plural))}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Model], *args: Any, **kwargs: Any

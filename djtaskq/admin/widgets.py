@@ -54,6 +54,7 @@ _OTHER = Look("running", "◆")
 DASH = "–"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 SHORT_ID = 13
+WORTH_COPYING = 60
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3_600, 86_400, 31_557_600
 
@@ -146,8 +147,23 @@ def duration(seconds: float | None) -> str:
 
 
 def block(text: str) -> SafeString | str:
-    """A long text as it is, in a box of its own that scrolls."""
-    return format_html('<pre class="djtaskq-block">{}</pre>', text) if text else DASH
+    """A long text as it is, in a box of its own that scrolls; one worth it has a button that copies it."""
+    if not text:
+        return DASH
+    box = format_html('<pre class="djtaskq-block" data-copied>{}</pre>', text)
+    return copyable(box) if len(text) >= WORTH_COPYING else box
+
+
+def copyable(box: SafeString) -> SafeString:
+    """A box of text, something in it marked `data-copied`, with a button that copies it."""
+    return format_html('<div class="djtaskq-block-with-copy">{}{}</div>', box, copy_button())
+
+
+def copy_button() -> SafeString:
+    """A button that copies what is marked `data-copied` before it; `copy.js` shows it where that works."""
+    return format_html(
+        '<button type="button" class="djtaskq-copy" data-done="{}" hidden>{}</button>', _("Copied"), _("Copy")
+    )
 
 
 def pretty_json(value: Any) -> SafeString | str:

@@ -1,17 +1,23 @@
-"""The suite's small parts for templates: `{% load djtaskq %}`."""
+"""The suite's parts for templates: `{% load djtaskq %}`."""
 
 import functools
+import time
 from collections.abc import Callable
 from typing import Any
 
 from django import template
+from django.utils.safestring import SafeString
 
-from djtaskq.admin import widgets
+from djtaskq.admin import parts, widgets
+from djtaskq.admin.navigation import navigation
 
 register = template.Library()
 
+INTERVALS = (1, 2, 5, 15, 60)
+SCRIPTS = tuple(f"djtaskq/{name}.js" for name in ("morph", "live", "times", "keys", "copy"))
 
-def _or_none(show: Callable[[Any], Any]) -> Callable[[Any], Any]:
+
+def _or_none(show: Callable[..., Any]) -> Callable[..., Any]:
     """A template gives "" for what it does not find; a part of ours takes None for it."""
     return functools.wraps(show)(lambda value: show(None if value == "" else value))
 
@@ -20,6 +26,38 @@ register.filter("state_badge", widgets.state_badge)
 register.filter("when", _or_none(widgets.when))
 register.filter("exactly", _or_none(widgets.exactly))
 register.filter("duration", _or_none(widgets.duration))
+
+register.simple_tag(widgets.badge, name="badge")
+register.simple_tag(parts.bar, name="bar")
+register.simple_tag(parts.cut_text, name="cut_text")
+register.simple_tag(parts.filter_bar, name="filter_bar")
+register.simple_tag(parts.key_values, name="key_values")
+register.simple_tag(parts.sparkline, name="sparkline")
+register.simple_tag(parts.strip, name="strip")
+register.simple_tag(parts.tabs, name="tabs")
+register.simple_tag(parts.timeline, name="timeline")
+
+
+@register.inclusion_tag("djtaskq/assets.html")
+def djtaskq_assets() -> dict[str, Any]:
+    """The style sheet and the scripts of each of our pages."""
+    return {"scripts": SCRIPTS}
+
+
+@register.inclusion_tag("djtaskq/charts.html")
+def djtaskq_charts() -> dict[str, Any]:
+    """What a page with charts needs beside that: in its block `extrahead`."""
+    return {}
+
+
+@register.simple_tag(takes_context=True)
+def djtaskq_navigation(context: Any) -> SafeString | str:
+    """The way to the other pages, how often the page is refreshed, and its keys."""
+    request = context.get("request")
+    if request is None:
+        return ""  # a project without that context processor
+    shown = {"entries": navigation(request), "intervals": INTERVALS, "now": f"{time.time():.3f}"}
+    return template.loader.render_to_string("djtaskq/navigation.html", shown)
 
 
 @register.inclusion_tag("djtaskq/pagination.html")

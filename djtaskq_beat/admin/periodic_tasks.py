@@ -54,7 +54,7 @@ class PeriodicTaskAdmin(LightTaskDeletion, Pages, Actions, Columns):
     empty_page = "djtaskq_beat/no_periodic_tasks.html"
 
     class Media:
-        css = {"all": ["djtaskq/djtaskq.css", "djtaskq_beat/beat.css"]}
+        css = {"all": ["djtaskq_beat/beat.css"]}
         js = ["djtaskq_beat/validation.js"]
 
     def get_fieldsets(self, request: HttpRequest, obj: PeriodicTask | None = None) -> Any:

@@ -94,7 +94,7 @@ class NextRunAdmin(BigTableAdmin):
     change_list_template = "djtaskq_beat/timetable.html"
 
     class Media:
-        css = {"all": ["djtaskq/djtaskq.css", "djtaskq_beat/beat.css"]}
+        css = {"all": ["djtaskq_beat/beat.css"]}
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002  Django's signature
         tasks = self.admin_site._registry.get(PeriodicTask)  # noqa: SLF001  the admin of another model

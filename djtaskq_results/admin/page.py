@@ -34,9 +34,6 @@ class ResultPage(KeysetAdmin):
 
     change_form_template = "djtaskq_results/task_result_change_form.html"
 
-    class Media:
-        js = ["djtaskq/copy.js"]
-
     readonly_fields = (
         *(
             "value",

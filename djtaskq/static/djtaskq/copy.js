@@ -1,30 +1,25 @@
 "use strict";
 
-// A button at each text that people copy: what is marked [data-copy], and the longer ones in boxes.
-document.addEventListener("DOMContentLoaded", () => {
-  if (!navigator.clipboard) {
-    return; // without https there is none
-  }
-  for (const text of document.querySelectorAll("[data-copy], .djtaskq-block")) {
-    const boxed = !text.matches("[data-copy]");
-    if (boxed && text.textContent.length < 60) {
-      continue;
+// Buttons that copy the text before them, [data-copied]. Without https there is no clipboard, and no button.
+{
+  const show = () => {
+    for (const button of document.querySelectorAll(".djtaskq-copy[hidden]")) {
+      button.hidden = !navigator.clipboard;
     }
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "djtaskq-copied";
-    button.textContent = gettext("Copy");
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(text.textContent);
-      button.textContent = gettext("Copied");
-    });
-    if (boxed) {
-      const box = document.createElement("div");
-      box.className = "djtaskq-block-with-copy";
-      text.replaceWith(box);
-      box.append(text, button);
-    } else {
-      text.after(button);
+  };
+
+  document.addEventListener("DOMContentLoaded", show);
+  document.addEventListener("djtaskq:swapped", show);
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.(".djtaskq-copy");
+    if (!button) {
+      return;
     }
-  }
-});
+    await navigator.clipboard.writeText(button.parentElement.querySelector("[data-copied]").textContent);
+    const name = button.textContent;
+    button.textContent = button.dataset.done;
+    setTimeout(() => {
+      button.textContent = name;
+    }, 2000);
+  });
+}

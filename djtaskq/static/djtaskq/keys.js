@@ -1,0 +1,65 @@
+"use strict";
+
+// `/` searches, `?` helps, `r` refreshes, `g` and the letter of a page goes there.
+{
+  const PATIENCE = 1500; // milliseconds between `g` and its letter
+  let goingSince = -Infinity;
+
+  const typing = (target) =>
+    target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && target.type !== "checkbox";
+
+  const help = () => {
+    const dialog = document.getElementById("djtaskq-keys");
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+    }
+  };
+
+  const search = () => {
+    const field = document.querySelector("[data-search], #searchbar");
+    field?.focus();
+    field?.select();
+    return Boolean(field);
+  };
+
+  const pressed = (key) => {
+    if (performance.now() - goingSince < PATIENCE) {
+      goingSince = -Infinity;
+      const link = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+      link?.click();
+      return Boolean(link);
+    }
+    switch (key) {
+      case "g":
+        goingSince = performance.now();
+        return true;
+      case "/":
+        return search();
+      case "?":
+        help();
+        return true;
+      case "r":
+        document.dispatchEvent(new CustomEvent("djtaskq:refresh"));
+        return true;
+      default:
+        return false;
+    }
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const elsewhere = event.ctrlKey || event.metaKey || event.altKey || event.isComposing;
+    if (elsewhere || typing(event.target) || document.querySelector("dialog[open]")) {
+      return;
+    }
+    if (pressed(event.key)) {
+      event.preventDefault();
+    }
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const button of document.querySelectorAll("[data-keys]")) {
+      button.hidden = false;
+      button.addEventListener("click", help);
+    }
+  });
+}
