@@ -37,6 +37,8 @@ TASK_STATES = sorted({*states.ALL_STATES, states.REJECTED, CANCELLED})
 # A worker's beats may be late by one before it counts as lost.
 BEATS_MISSED = 2
 USUAL_FREQUENCY = 2.0
+# Tasks that another one called, as the index by root has them: a root of its own is found by its id.
+CALLED = models.Q(root_id__isnull=False) & ~models.Q(root_id=models.F("task_id"))
 
 
 class WorkerState(models.Model):
@@ -195,6 +197,7 @@ class TaskState(models.Model):
             models.Index(fields=["outcome", "first_seen"], name="djtaskq_monitor_task_outcome"),
             models.Index(fields=["name", "first_seen"], name="djtaskq_monitor_task_name"),
             models.Index(fields=["worker", "first_seen"], name="djtaskq_monitor_task_worker"),
+            models.Index(fields=["root_id"], name="djtaskq_monitor_task_root", condition=CALLED),
         ]
         permissions = (
             ("revoke_task", _("Can revoke tasks")),

@@ -1,6 +1,6 @@
 """The words of a search as a tree of conditions, and whether a task meets them. Pure.
 
-The syntax is Flower 2.2's (blanks, `AND`, `OR`, parentheses, quotes, `name:` and its like, `kwargs:key=value`)
+The syntax is Flower 2.2's (blanks, `AND`, `OR`, parentheses, quotes, `name:` and its like, `kwargs:a=b`)
 with what it lacks: `NOT` and `-`, dates, comparisons and more fields. docs/tasks.md has the table.
 """
 
