@@ -19,6 +19,8 @@ PURE = (
     "djtaskq_results.lifetimes",
     "djtaskq_results.pace",
     "djtaskq_results.spans",
+    "djtaskq_monitor.brokers.figures",
+    "djtaskq_monitor.brokers.messages",
     "djtaskq_monitor.recording.events",
     "djtaskq_monitor.recording.merge",
     "djtaskq_monitor.recording.order",
