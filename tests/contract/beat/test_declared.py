@@ -104,7 +104,7 @@ def test_a_schedules_row_is_shared_and_never_doubled(app, database):
         {"task": "tests.add"},
         {"task": "tests.add", "schedule": 0},
         {"task": "tests.add", "schedule": -1},
-        {"task": "tests.add", "schedule": 60, "args": [object()]},
+        {"task": "tests.add", "schedule": 60, "args": [len]},
         {"task": "tests.add", "schedule": 60, "args": "12"},
         {"task": "tests.add", "schedule": 60, "kwargs": [1]},
         {"task": "tests.add", "schedule": 60, "no_such_column": 1},

@@ -4,6 +4,8 @@ import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from kombu import Connection
 
+from djtaskq_beat.models import RunPolicy
+
 APP = "tests.integration.beat.app"
 
 
@@ -44,3 +46,8 @@ def every_second():
         ]
 
     return make
+
+
+def miss_no_slot(tasks):
+    """Have each slot run, however late: where the machine is slow, a slot would give way to the next."""
+    RunPolicy.objects.bulk_create(RunPolicy(periodic_task=task, catch_up="all") for task in tasks)

@@ -10,7 +10,7 @@ from django_celery_beat.models import PeriodicTask
 
 from djtaskq.db.clock import now
 from djtaskq_beat.models import NextRun, TaskRun
-from tests.integration.beat.conftest import APP
+from tests.integration.beat.conftest import APP, miss_no_slot
 from tests.waiting import eventually
 
 
@@ -47,7 +47,7 @@ def test_an_edit_is_seen_within_a_second(database, start_beat, every_second):
 
 
 def test_two_beats_send_each_slot_once(database, start_beat, every_second, take):
-    every_second(10)
+    miss_no_slot(every_second(10))
     beats = [start_beat(), start_beat()]
     eventually(lambda: published().count() >= 50, timeout=20)
     for beat in beats:
@@ -119,6 +119,10 @@ def test_a_worker_with_a_beat_inside_runs_what_is_due(database, processes, redis
         APP, "-B", "--scheduler=djtaskq", environment={"DJTASKQ_TEST_BROKER_URL": redis_url}
     )
     worker.wait_for("succeeded in")
+    PeriodicTask.objects.update(enabled=False)
+    eventually(lambda: NextRun.objects.get().run_at is None)
+    # A pool that is stopped while results are on their way waits for them half a minute.
+    worker.wait_for(lambda: worker.output.count("succeeded in") == published().count())
     assert worker.stop() == 0
 
 
