@@ -12,9 +12,11 @@ from django.db import DatabaseError, InterfaceError, connections, router
 
 from djtaskq.conf import conf
 from djtaskq_monitor import bootstrap  # noqa: F401  before the models, which need Django's apps
+from djtaskq_monitor.brokers.watching import Watch
 from djtaskq_monitor.models import TaskState
 from djtaskq_monitor.recording import expiry, snapshot, store
 from djtaskq_monitor.recording.absence import Absence
+from djtaskq_monitor.recording.gaps import Gaps
 from djtaskq_monitor.recording.journal import Journal
 from djtaskq_monitor.recording.missed import Missed
 from djtaskq_monitor.recording.receipts import Receipts
@@ -56,11 +58,11 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
         self.recorder = Recorder(conf().MONITOR_MAX_PENDING)
         self.receipts = Receipts()
         self.missed = Missed()
-        self.journal = Journal(
-            self.recorder, self.missed, host=self.host, queue=queue_name(self.host), freq=self.freq
-        )
+        self.journal = Journal(self.recorder, host=self.host, queue=queue_name(self.host), freq=self.freq)
         self.absence: Absence | None = None
+        self.gaps: Gaps | None = None
         self.folder = Folder()
+        self.queues = Watch(self.app)
         self.receiver: Receiver | None = None
         self._writing = threading.Lock()
         self._told_to_stop = False
@@ -72,14 +74,17 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
 
     def install(self) -> None:
         driver = self.app.connection_for_read().transport.driver_type
-        self.absence = Absence(self.journal, self.missed, driver)
-        self.absence.look_back(using=router.db_for_write(TaskState))
+        self.absence = Absence(self.journal, driver)
+        self.gaps = Gaps(self.journal, self.missed, driver)
+        for each in (self.absence, self.gaps):
+            each.look_back(using=router.db_for_write(TaskState))
         self.app.events.Receiver = self._make_receiver
         self._handle_signals()
         super().install()
         # However long the period is, the camera is seen, and old rows go, from the start.
         self.timer.call_after(0, self.capture)
         self.timer.call_after(0, self.cleanup)
+        self.queues.start()
 
     def _make_receiver(self, *args: Any, **kwargs: Any) -> Receiver:
         made = self.app.subclass_with_self(
@@ -133,6 +138,8 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
             self._tell_of_drops()
             if self.absence is not None:
                 self.absence.decide(using=using)
+            if self.gaps is not None and written:
+                self.gaps.count(using=using)
             done = written and not self.recorder.waiting
             return self.journal.write(using=using, stopped=stopped and done) and done
 
@@ -218,6 +225,7 @@ class Camera(_Polaroid):  # type: ignore[misc]  # see above
     def cancel(self) -> None:
         """Write what is left, and leave everything as it was."""
         self.finish()
+        self.queues.stop()
         connections.close_all()
         del self.app.events.Receiver
         for number, handler in self._signals.items():

@@ -1,87 +1,68 @@
-"""What a camera that starts finds of those before it: since when none was there, and what they had seen."""
+"""The time before this camera came in which none took events and no broker kept them."""
 
 import datetime as dt
 import logging
-from collections.abc import Iterator
 
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from djtaskq.conf import conf
-from djtaskq_monitor.models import CameraState, TaskState, WorkerState
+from djtaskq_monitor.models import CameraState
 from djtaskq_monitor.recording.journal import Journal
-from djtaskq_monitor.recording.missed import Missed, Told
-from djtaskq_monitor.recording.values import MICRO
+from djtaskq_monitor.recording.runs import TELLING, may_run
 
 logger = logging.getLogger(__name__)
 
-# Workers whose numbers are worth comparing, and tasks that may have started since their last heartbeat.
-_REMEMBERED = dt.timedelta(days=1)
-_LONGEST_IN_QUEUE = dt.timedelta(minutes=10)
-_MOST_STARTS = 10_000
-
 
 class Absence:
-    """The time between the camera before, on the same queue, and this one; `driver` is the broker's kind."""
+    """What was before the run that `journal` is of; `driver` is the broker's kind."""
 
-    def __init__(self, journal: Journal, missed: Missed, driver: str) -> None:
+    def __init__(self, journal: Journal, driver: str) -> None:
         self.journal = journal
-        self.missed = missed
         self.driver = driver
         self._before: CameraState | None = None
 
     def look_back(self, *, using: str) -> None:
-        """To be done before the first event is taken."""
-        runs = CameraState.objects.using(using).filter(queue=self.journal.row.queue)
+        """Find the run before; to be done before the first event is taken."""
+        runs = CameraState.objects.using(using).exclude(last_write=None)
+        if self.driver not in TELLING:
+            # Each queue is kept for itself.
+            runs = runs.filter(queue=self.journal.row.queue)
         try:
             self._before = runs.order_by("-last_write").first()
-            for worker, told, seen in _workers(using):
-                self.missed.begin(worker.hostname, worker.pid or 0, told, seen)
         except (DatabaseError, InterfaceError) as error:
-            logger.warning("What cameras before this one saw cannot be read: %s", error)
+            logger.warning("What cameras before this one did cannot be read: %s", error)
 
     def decide(self, *, using: str) -> None:
         """Tell the journal of a time without a camera, once it is certain that the one before has gone."""
-        before = self._before
-        if before is None:
+        if self._before is None:
             return
+        began = self.journal.row.started or timezone.now()
+        ended = self._before.stopped or self._before.last_write or began
+        others = CameraState.objects.using(using).exclude(pk=self.journal.row.pk)
         try:
-            now = CameraState.objects.using(using).filter(pk=before.pk).first()
+            if others.filter(started__lte=ended, last_write__gt=began).exists():
+                self._before = None  # somebody was there all the time
         except (DatabaseError, InterfaceError):
             return
-        if now is not None and now.running():
-            if now.last_write != before.last_write:
-                self._before = None  # it writes on: it was here all the time
+        if self._before is None or may_run(self._before):
             return
+        span = _lost(ended, began, self.driver, killed=self._before.stopped is None)
         self._before = None
-        span = _lost(before, self.driver, self.journal.row.started or timezone.now())
         if span is not None:
             self.journal.was_away(*span)
 
 
-def _lost(before: CameraState, driver: str, now: dt.datetime) -> tuple[dt.datetime, dt.datetime] | None:
-    """The time of which the broker kept no events since the last camera on this queue."""
-    ended = before.stopped or before.last_write
-    if ended is None or ended >= now or (driver == "filesystem" and before.stopped is None):
+def _lost(
+    ended: dt.datetime, began: dt.datetime, driver: str, *, killed: bool
+) -> tuple[dt.datetime, dt.datetime] | None:
+    """The time from when the camera before ended until this one began of which the broker kept no events."""
+    if ended >= began or (driver == "filesystem" and killed):
         return None  # killed, it left its queue behind, where files never expire
     if driver != "amqp":
-        return ended, now
+        return ended, began
     kept = min(conf().MONITOR_QUEUE_TTL, conf().MONITOR_QUEUE_EXPIRES)
-    if now - ended > dt.timedelta(seconds=conf().MONITOR_QUEUE_EXPIRES):
-        return ended, now
-    until = now - dt.timedelta(seconds=kept)
+    if began - ended > dt.timedelta(seconds=conf().MONITOR_QUEUE_EXPIRES):
+        return ended, began
+    until = began - dt.timedelta(seconds=kept)
     return (ended, until) if until > ended else None
-
-
-def _workers(using: str) -> Iterator[tuple[WorkerState, Told, int]]:
-    """Workers that were there a while ago, what each told last, and how many starts were seen after that."""
-    recent = WorkerState.objects.using(using).filter(
-        last_heartbeat__gt=timezone.now() - _REMEMBERED, processed__isnull=False, load_key__gt=0
-    )
-    for worker in recent:
-        at = dt.datetime.fromtimestamp(worker.load_key / MICRO, tz=dt.UTC)
-        started = TaskState.objects.using(using).filter(
-            worker__hostname=worker.hostname, first_seen__gt=at - _LONGEST_IN_QUEUE, started__gt=at
-        )
-        seen = started.order_by()[:_MOST_STARTS].count()
-        yield worker, Told(worker.processed or 0, worker.load_key / MICRO), seen

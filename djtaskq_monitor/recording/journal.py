@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from djtaskq.db.text import storable
 from djtaskq_monitor.models import CameraState
-from djtaskq_monitor.recording.missed import Missed
 from djtaskq_monitor.recording.recorder import Recorder
 
 logger = logging.getLogger(__name__)
@@ -19,11 +18,10 @@ _ERROR_LENGTH = 1_000
 
 
 class Journal:
-    """The row of one run of a camera."""
+    """The row of one run of a camera; what was missed, and when nobody was there, others find out."""
 
-    def __init__(self, recorder: Recorder, missed: Missed, *, host: str, queue: str, freq: float) -> None:
+    def __init__(self, recorder: Recorder, *, host: str, queue: str, freq: float) -> None:
         self.recorder = recorder
-        self.missed = missed
         self.set_aside = 0
         self.written = 0
         self.row = CameraState(host=host, pid=os.getpid(), queue=queue, freq=freq, started=timezone.now())
@@ -51,19 +49,10 @@ class Journal:
         row.written = self.written
         row.pending = self.recorder.waiting
         try:
-            row.missed = self._missed(using)
             row.save(using=using, force_insert=row.pk is None)
         except (DatabaseError, InterfaceError):
             return False  # the camera has said so already: its rows go the same way
         return True
-
-    def _missed(self, using: str) -> int | None:
-        """None where another camera takes a part of the same queue's events: nobody then knows."""
-        missed = self.missed.total
-        if not missed:
-            return 0
-        others = CameraState.objects.using(using).filter(queue=self.row.queue, stopped=None)
-        return None if any(other.running() for other in others.exclude(pk=self.row.pk)) else missed
 
     def forget_old_runs(self, *, using: str) -> None:
         CameraState.objects.using(using).filter(last_write__lt=timezone.now() - KEPT).delete()

@@ -34,10 +34,12 @@ def write(pending: Pending, *, using: str, failed: Told = _nobody) -> tuple[Pend
     Nothing is raised for a database that is away or in somebody's hands: the rows come back, for the next
     write. A row that the database refuses for what is in it is logged and set aside.
     """
-    # Workers first: a task's row refers to its worker's.
-    left_workers, bad_workers = _write_rows(WorkerState, WORKER, pending.workers, using, failed)
+    # Workers last: where a camera is killed in between, their heartbeats still tell of tasks that are lost.
     left_tasks, bad_tasks = _write_rows(TaskState, TASK, pending.tasks, using, failed)
-    return Pending(left_tasks, left_workers), bad_workers + bad_tasks
+    if left_tasks:
+        return Pending(left_tasks, pending.workers), bad_tasks
+    left_workers, bad_workers = _write_rows(WorkerState, WORKER, pending.workers, using, failed)
+    return Pending({}, left_workers), bad_tasks + bad_workers
 
 
 def _write_rows(

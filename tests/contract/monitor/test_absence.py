@@ -1,32 +1,36 @@
-"""What a camera makes of the one before it: a time of which no event is left, and what workers did in it."""
+"""What a camera makes of the one before it: a time of which no event is left."""
 
 import datetime as dt
+import os
+import socket
+import subprocess
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 
 from djtaskq_monitor.models import CameraState
-from djtaskq_monitor.recording import store
 from djtaskq_monitor.recording.absence import Absence
 from djtaskq_monitor.recording.journal import Journal
-from djtaskq_monitor.recording.missed import Missed
 from djtaskq_monitor.recording.recorder import Recorder
-from tests.monitoring import NOW, event, heartbeat
 
 QUEUE = "djtaskq.here"
 
 
+def journal():
+    return Journal(Recorder(1_000), host="here", queue=QUEUE, freq=1.0)
+
+
 def camera(driver):
-    recorder, missed = Recorder(1_000), Missed()
-    journal = Journal(recorder, missed, host="here", queue=QUEUE, freq=1.0)
-    return journal, missed, Absence(journal, missed, driver)
+    row = journal()
+    return row, Absence(row, driver)
 
 
-def before(ago, *, killed, queue=QUEUE):
+def before(ago, *, killed, queue=QUEUE, host="here", pid=1):
     ended = timezone.now() - dt.timedelta(seconds=ago)
     return CameraState.objects.create(
-        host="here",
-        pid=1,
+        host=host,
+        pid=pid,
         queue=queue,
         freq=1.0,
         started=ended,
@@ -49,7 +53,7 @@ def before(ago, *, killed, queue=QUEUE):
 )
 def test_what_no_broker_kept_is_told(database, driver, ago, killed, lost):
     run = before(ago, killed=killed)
-    journal, _missed, absence = camera(driver)
+    journal, absence = camera(driver)
     absence.look_back(using=database)
     absence.decide(using=database)
     assert journal.write(using=database)
@@ -62,19 +66,51 @@ def test_what_no_broker_kept_is_told(database, driver, ago, killed, lost):
 
 
 def test_a_camera_that_was_just_killed_is_not_taken_for_one_that_runs(database):
-    run = before(1, killed=True)
-    journal, _missed, absence = camera("redis")
+    run = before(3, killed=True)
+    journal, absence = camera("redis")
     absence.look_back(using=database)
     absence.decide(using=database)
     assert journal.row.away_from is None
-    CameraState.objects.filter(pk=run.pk).update(freq=-10.0)  # as if more time had passed
+    with override_settings(DJTASKQ={"MONITOR_WORKER_GRACE": 0}):  # as if more time had passed
+        absence.decide(using=database)
+    assert journal.row.away_from == run.last_write
+
+
+def test_a_camera_on_this_machine_whose_process_has_ended_is_gone_as_soon_as_it_skips_a_write(database):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    here = socket.gethostname()
+    for pid, ago, gone in ((ended.pid, 1, False), (ended.pid, 3, True), (os.getppid(), 3, False)):
+        CameraState.objects.all().delete()
+        run = before(ago, killed=True, host=here, pid=pid)
+        journal, absence = camera("redis")
+        absence.look_back(using=database)
+        absence.decide(using=database)
+        assert journal.row.away_from == (run.last_write if gone else None)
+
+
+def test_a_camera_on_another_queue_was_there_all_the_time(database):
+    before(60, killed=True)
+    other = before(70, killed=True, queue="another")
+    journal, absence = camera("redis")
+    absence.look_back(using=database)
+    CameraState.objects.filter(pk=other.pk).update(last_write=timezone.now())
+    absence.decide(using=database)
+    assert journal.row.away_from is None
+
+
+def test_redis_keeps_no_queue_so_that_the_last_camera_counts_whatever_its_queue(database):
+    before(60, killed=False)
+    run = before(40, killed=False, queue="another")
+    journal, absence = camera("redis")
+    absence.look_back(using=database)
     absence.decide(using=database)
     assert journal.row.away_from == run.last_write
 
 
 def test_a_camera_beside_one_that_runs_was_never_away(database):
     run = before(1, killed=True)
-    journal, _missed, absence = camera("redis")
+    journal, absence = camera("redis")
     absence.look_back(using=database)
     CameraState.objects.filter(pk=run.pk).update(last_write=timezone.now())
     absence.decide(using=database)
@@ -85,40 +121,7 @@ def test_a_camera_beside_one_that_runs_was_never_away(database):
 
 def test_the_first_camera_of_a_queue_was_never_away(database):
     before(60, killed=True, queue="another")
-    journal, _missed, absence = camera("redis")
+    journal, absence = camera("amqp")
     absence.look_back(using=database)
     absence.decide(using=database)
     assert journal.row.away_from is None
-
-
-def missing_three(database):
-    """Workers told of five tasks, and events of two, one of them seen by the camera before."""
-    now = timezone.now().timestamp()
-    recorder = Recorder(1_000)
-    at = now - NOW
-    for each in (
-        heartbeat(at - 60, processed=10),
-        event("task-started", at - 61, uuid="earlier"),
-        event("task-started", at - 59, uuid="later"),
-    ):
-        recorder.take(each)
-    store.write(recorder.swap(), using=database)
-    journal, missed, absence = camera("redis")
-    absence.look_back(using=database)
-    missed.notice(event("task-started", at - 1, uuid="now"))
-    for when in (at, at + 2):
-        missed.notice(heartbeat(when, processed=15))
-    return journal
-
-
-def test_tasks_that_started_meanwhile_are_counted(database):
-    journal = missing_three(database)
-    assert journal.write(using=database)
-    assert CameraState.objects.get().missed == 3
-
-
-def test_nobody_knows_what_was_missed_where_cameras_share_a_queue(database):
-    before(1, killed=True)
-    journal = missing_three(database)
-    assert journal.write(using=database)
-    assert CameraState.objects.get(pk=journal.row.pk).missed is None

@@ -62,21 +62,47 @@ def test_a_heartbeat_that_comes_twice_or_late_changes_nothing():
 
 def test_a_camera_goes_on_where_the_last_one_ended():
     missed = Missed()
-    missed.begin("celery@one", 7, Told(100, NOW), seen=2)
-    starts(missed, 31)
+    missed.begin("celery@one", 7, Told(100, NOW))
     beat(missed, 30, 110)
+    starts(missed, 31)
+    assert not list(missed.gaps())  # what a heartbeat overtook may still come
     beat(missed, 32, 111)
+    (gap,) = missed.gaps()
+    assert (gap.hostname, gap.started, missed.total) == ("celery@one", 10, 0)
+    gap.recorded = 2
     assert missed.total == 8
     beat(missed, 34, 111)
     assert missed.total == 8
+    gap.settled = True
+    assert not list(missed.gaps())
+
+
+def test_what_one_camera_missed_and_another_recorded_is_not_missed():
+    missed = Missed()
+    missed.begin("celery@one", 7, Told(100, NOW))
+    for at in (30, 32):
+        beat(missed, at, 110)
+    (gap,) = missed.gaps()
+    gap.recorded = 10
+    assert missed.total == 0
+
+
+def test_what_waited_in_a_queue_is_no_news_of_what_is_recorded():
+    missed = Missed()
+    missed.begin("celery@one", 7, Told(100, NOW))
+    for at, processed in ((-4, 96), (-2, 98), (0, 100), (2, 100), (4, 100)):
+        beat(missed, at, processed)
+    assert not list(missed.gaps())
+    assert missed.total == 0
 
 
 def test_a_process_that_began_while_nobody_looked_is_missed_from_its_first_task():
     missed = Missed()
-    missed.begin("celery@one", 7, Told(100, NOW), seen=0)
+    missed.begin("celery@one", 7, Told(100, NOW))
     beat(missed, 30, 5, pid=8)
     beat(missed, 32, 5, pid=8)
-    assert missed.total == 5
+    (gap,) = missed.gaps()
+    assert (gap.started, gap.since.at) == (5, NOW)
 
 
 def test_a_worker_that_is_seen_for_the_first_time_has_missed_nothing():
