@@ -5,6 +5,7 @@ PORT ?= 8000
 BROKER_URL ?=
 DATABASE_URL ?=
 ARGS ?=
+JOBS ?= 1
 BENCH ?= beat_scale
 
 BIN := .venv/bin
@@ -18,7 +19,7 @@ PRODUCTION = DJTASKQ_DEMO= DJTASKQ_HOME=build/lint DATABASE_URL=sqlite://:memory
 
 help:
 	echo "make demo    start the demo [PORT=8000] [BROKER_URL=redis://...] [DATABASE_URL=postgres://...]"
-	echo "make test    run all tests [ARGS=\"-k beat\"]"
+	echo "make test    run all tests [ARGS=\"-k beat\"] [JOBS=2 for two processes]"
 	echo "make faults  kill, stop and mislead what runs, and its servers, for an hour and more [ARGS=\"-k kills\"]"
 	echo "make bench   measure [BENCH=beat_scale] [ARGS=\"--peers --broker rabbitmq\"]"
 	echo "make conformance  run Celery's own integration tests on our result backend and on Redis [ARGS=\"-k chord\"]"
@@ -35,7 +36,7 @@ demo: python
 
 test: python
 	$(PYTHON) -m tools.setup tests/requirements.txt --servers
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 faults: python
 	$(PYTHON) -m tools.setup tests/requirements.txt --servers

@@ -25,6 +25,9 @@ FLEET = pytest.StashKey[Fleet]()
 # Which alias of tests/settings.py each server is.
 SERVER_OF = {"default": "postgresql", "mariadb": "mariadb"}
 
+# Folders whose tests wait for processes, for most of the time.
+LONG = {"faults", "integration", "e2e"}
+
 # Which fixture asks for which server.
 FIXTURES = {
     "redis_url": "redis",
@@ -52,6 +55,29 @@ def pytest_load_initial_conftests(early_config):
     os.environ["DJTASKQ_TEST_MARIADB"] = f"{fleet.peek('mariadb').url}/{name}"
     os.environ["DJTASKQ_TEST_SQLITE"] = f"sqlite:///{fleet.folder / 'db.sqlite3'}"
     return (yield)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config):
+    """Have the processes of a run with `-n` use the same servers; each has databases of its own in them."""
+    if "DJTASKQ_TEST_SERVERS" not in os.environ:
+        try:
+            os.environ["DJTASKQ_TEST_SERVERS"] = str(config.stash[FLEET].share())
+        except MissingProgramsError as error:
+            pytest.exit(str(error), returncode=1)
+
+
+def pytest_configure(config):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        config.pluginmanager.register(LongestFirst())
+
+
+class LongestFirst:
+    """Of several processes none is to begin with the longest files when the others have nothing left."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items):
+        items.sort(key=lambda item: not LONG & set(item.path.parts))
 
 
 @pytest.hookimpl(tryfirst=True)

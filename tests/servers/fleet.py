@@ -76,6 +76,15 @@ class Fleet:
         """Return the server as it is: its URL is known before it runs."""
         return self._servers[name]
 
+    def share(self) -> Path:
+        """Start all servers, and return the file by which other processes use them."""
+        self.begin(SERVERS)
+        for start in self._starts.values():
+            start.result()
+        file = self.folder / "servers.json"
+        _write(file, self.folder, self._servers)
+        return file
+
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
         if not self.borrowed:
@@ -102,10 +111,7 @@ def up(file: Path) -> None:
     except BaseException:
         _discard(servers, folder)
         raise
-    states = {name: server.state() for name, server in servers.items()}
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds passwords
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump({"folder": str(folder), "servers": states}, stream, indent=2)
+    _write(file, folder, servers)
 
 
 def down(file: Path) -> None:
@@ -124,6 +130,13 @@ def _discard(servers: dict[str, Server], folder: Path) -> None:
     for server in servers.values():
         server.discard()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(file: Path, folder: Path, servers: dict[str, Server]) -> None:
+    states = {name: server.state() for name, server in servers.items()}
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds passwords
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump({"folder": str(folder), "servers": states}, stream, indent=2)
 
 
 def _attach(file: Path) -> dict[str, Server]:
