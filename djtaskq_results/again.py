@@ -4,19 +4,16 @@ import uuid
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import QueueNotFound
 from django.db import IntegrityError, router, transaction
-from kombu.exceptions import EncodeError
+from django_celery_results.models import TaskResult
 
 from djtaskq.arguments import Arguments
+from djtaskq.calling import NotSent, send
 from djtaskq.db.clock import now
-from djtaskq.errors import DjtaskqError
 from djtaskq_results.models import ID_LENGTH, Rerun, TaskDetail
 from djtaskq_results.plain import JSON
-
-
-class NotSent(DjtaskqError):
-    """{name} was not sent: {reason}"""
+from djtaskq_results.queries import detail_of
+from djtaskq_results.rows import task_key
 
 
 class NotStored(NotSent):
@@ -35,6 +32,13 @@ def stored_arguments(row: Any, detail: TaskDetail | None) -> Arguments | None:
     return None
 
 
+def arguments_of(task_id: str) -> Arguments | None:
+    """The real arguments of a task, as far as they are stored with its result; at most two statements."""
+    row = TaskResult.objects.filter(task_id=task_key(task_id))
+    known = row.only("pk", "task_id", "content_type", "task_args", "task_kwargs").first()
+    return None if known is None else stored_arguments(known, detail_of(known.task_id))
+
+
 def _checked(args: str, kwargs: str) -> Arguments | None:
     found = Arguments(args, kwargs)
     try:
@@ -42,21 +46,6 @@ def _checked(args: str, kwargs: str) -> Arguments | None:
     except (ValueError, TypeError, RecursionError):
         return None
     return found
-
-
-def send(app: Celery, name: str, arguments: Arguments, *, task_id: str, queue: str = "") -> None:
-    """Publish it under its own name; raises `NotSent`, or the broker's errors where that is away."""
-    args, kwargs = arguments.loaded()
-    options: dict[str, Any] = {"task_id": task_id, **({"queue": queue} if queue else {})}
-    app.loader.import_default_modules()
-    task: Any = app.tasks.get(name)
-    try:
-        if task is None:
-            app.send_task(name, args, kwargs, **options)
-        else:
-            task.apply_async(args, kwargs, **options)
-    except (TypeError, QueueNotFound, EncodeError) as error:
-        raise NotSent(name=name, reason=str(error)) from error
 
 
 def send_once(

@@ -13,14 +13,15 @@ class DjtaskqResultsConfig(dependent.DependentConfig):
         from celery.signals import before_task_publish, task_received, worker_process_init, worker_ready
         from django.core.signals import request_finished
 
-        from djtaskq import outcomes, timelines, vitals
+        from djtaskq import arguments, outcomes, timelines, vitals
         from djtaskq.db import aside
-        from djtaskq_results import checks, database, details, queries, watchdog, widekeys
+        from djtaskq_results import again, checks, database, details, queries, watchdog, widekeys
         from djtaskq_results.vitals import read
 
         outcomes.register("djtaskq_results", queries.outcomes)
         timelines.register("djtaskq_results", queries.moments_of)
         vitals.register("djtaskq_results", read, order=300)
+        arguments.register("djtaskq_results", again.arguments_of)
         checks.register()
         widekeys.register()
         watchdog.connect()

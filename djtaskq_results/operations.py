@@ -16,8 +16,8 @@ from celery.states import READY_STATES
 from django.db import models, router
 from django.db.models import F, Max, Q, QuerySet
 from django_celery_results.models import TaskResult
-from kombu.exceptions import OperationalError
 
+from djtaskq.calling import BROKER_AWAY, NotSent, send
 from djtaskq.db.clock import now
 from djtaskq_results import again, queries
 from djtaskq_results.details import forget_details
@@ -27,7 +27,6 @@ BATCH = 200
 HELD = dt.timedelta(seconds=60)
 # How long operations that ended, and what was run again as what, are kept.
 KEPT = dt.timedelta(days=90)
-BROKER_AWAY = (OperationalError, OSError)
 
 _EXACT = ("status", "task_name", "worker")
 Criteria = Mapping[str, Any]
@@ -208,7 +207,7 @@ def _run_again(operation: Operation, rows: Sequence[Any], app: Celery) -> Done:
                 continue
             try:
                 _send(operation, row, details.get(row.task_id), app)
-            except again.NotSent as error:
+            except NotSent as error:
                 reason = str(error)
             else:
                 sent.add(row.task_id)
@@ -222,7 +221,7 @@ def _send(operation: Operation, row: Any, detail: TaskDetail | None, app: Celery
     if arguments is None or not row.task_name:
         raise again.NotStored(task_id=row.task_id)
     task_id = again.new_id(operation.pk, row.task_id)
-    again.send(app, row.task_name, arguments, task_id=task_id, queue=operation.options.get("queue", ""))
+    send(app, row.task_name, arguments, task_id=task_id, queue=operation.options.get("queue", ""))
 
 
 def _sent_before(operation: Operation, task_ids: Iterable[str]) -> set[str]:

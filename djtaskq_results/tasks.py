@@ -5,13 +5,14 @@ from typing import Any
 
 from celery import Task, shared_task
 
+from djtaskq.calling import BROKER_AWAY
 from djtaskq_results import operations
 
 
 @shared_task(
     bind=True,
     name="djtaskq_results.tasks.proceed",
-    autoretry_for=operations.BROKER_AWAY,
+    autoretry_for=BROKER_AWAY,
     retry_backoff=2,
     retry_backoff_max=600,
     max_retries=12,

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from djtaskq.admin.filters import ExactFilter, TimeFilter
 from djtaskq.admin.pages import KeysetAdmin
+from djtaskq.calling import BROKER_AWAY
 from djtaskq.conf import conf
 from djtaskq.db.plans import by_index
 from djtaskq_results import exports, operations
@@ -215,7 +216,7 @@ class Actions(KeysetAdmin):
         _log(request, rows, words.flag, f"{words.title} ({operation.options or '-'})")
         try:
             operations.proceed(operation.pk, current_app)
-        except operations.BROKER_AWAY:
+        except BROKER_AWAY:
             return _to(request, operation, _("The broker cannot be reached. Go on once it is back."))
         operation.refresh_from_db()
         done = ngettext("%(what)s: %(done)d done", "%(what)s: %(done)d done", operation.done)
@@ -239,7 +240,7 @@ def start(request: HttpRequest, operation: Operation) -> HttpResponse:
     """Have a worker go on with it; leads to its page."""
     try:
         proceed.apply_async((str(operation.pk),), retry=False)
-    except operations.BROKER_AWAY:
+    except BROKER_AWAY:
         return _to(request, operation, _("The broker cannot be reached. Go on once it is back."))
     return _to(request, operation, "")
 

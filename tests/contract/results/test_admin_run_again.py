@@ -8,6 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from kombu.exceptions import OperationalError
 
+from djtaskq.arguments import Arguments, arguments_of
 from djtaskq_results.models import Rerun
 from tests.contract.results.acting import catch_sent, result, told
 
@@ -47,6 +48,27 @@ class TestForm:
         assert options == {"task_id": str(data["token"]), "queue": "slow"}
         assert Rerun.objects.get().task_id == str(data["token"])
         assert LogEntry.objects.get().object_id == str(row.pk)
+
+    def test_a_secret_is_not_shown_and_sent_nevertheless(self, operator, sent):
+        row = result("a", task_args='["x"]', task_kwargs='{"user": "ann", "password": "hunter2"}')
+        page = operator.get(self.url(row)).content.decode()
+        assert "hunter2" not in page
+        assert "[redacted]" in page
+        typed = '{"user": "bob", "password": "[redacted]"}'
+        assert operator.post(self.url(row), self.data(kwargs=typed)).status_code == 302
+        assert sent["tasks"][0][2] == {"user": "bob", "password": "hunter2"}
+
+    def test_a_mark_that_stands_for_nothing_is_refused(self, operator, sent):
+        page = operator.post(self.url(result("a")), self.data(kwargs='{"token": "[redacted]"}'))
+        assert "type the value" in page.content.decode()
+        assert sent["tasks"] == []
+
+    def test_other_pages_are_told_the_arguments(self, operator):
+        result("a", task_args="[1, 2]", task_kwargs="{}")
+        result("b", task_args='"(1, 2)"', task_kwargs='"{}"')
+        assert arguments_of("a") == Arguments("[1, 2]", "{}")
+        assert arguments_of("b") is None
+        assert arguments_of("nobody") is None
 
     def test_the_same_form_counts_once(self, operator, sent):
         row, data = result("a"), self.data()
