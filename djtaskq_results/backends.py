@@ -1,5 +1,6 @@
 """The result backend: Celery's interface on one side, `store` and `chords` on the other."""
 
+import functools
 from typing import Any
 
 from celery import states
@@ -28,6 +29,10 @@ class DatabaseBackend(CollectingBackend, ChordBackend):
     # The task that this process wrote about last: its row is most likely there.
     _last_stored: str | None = None
 
+    @functools.cached_property
+    def _extended(self) -> bool:
+        return bool(self.app.conf.result_extended)
+
     def as_uri(self, include_password: bool = False) -> str:  # noqa: ARG002, FBT001, FBT002  Celery's signature
         """What a worker's banner says of its results: there is no address, and nothing to hide."""
         return "djtaskq"
@@ -50,7 +55,7 @@ class DatabaseBackend(CollectingBackend, ChordBackend):
             request=request,
             children=self.current_task_children(request),
             now=now,
-            extended=bool(self.app.conf.result_extended),
+            extended=self._extended,
             pack=self.pack,
         )
         if too_large := oversize.refused(row):

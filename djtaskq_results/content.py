@@ -10,6 +10,7 @@ from kombu.utils.encoding import bytes_to_str, ensure_bytes
 
 BINARY = "binary"
 _SHORT = 1_000
+_PLAIN = frozenset({bool, int, str, type(None)})
 
 
 class Content(NamedTuple):
@@ -22,8 +23,8 @@ class Content(NamedTuple):
 
 def packed(value: Any, serializer: str) -> Content:
     """`value` in kombu's `serializer`; raises kombu's EncodeError for what it cannot write."""
-    if value.__class__ is str and len(value) <= _SHORT:
-        return _packed_text(value, serializer)
+    if value.__class__ in _PLAIN and (value.__class__ is not str or len(value) <= _SHORT):
+        return _packed_before(value, serializer)
     return _packed(value, serializer)
 
 
@@ -33,8 +34,8 @@ def _packed(value: Any, serializer: str) -> Content:
     return Content(content_type, encoding, bytes_to_str(text))
 
 
-# A task's arguments come as text with each of its states.
-_packed_text = functools.lru_cache(maxsize=256)(_packed)
+# A task's arguments come as text with each of its states, and most tasks return the same as the last time.
+_packed_before = functools.lru_cache(maxsize=256, typed=True)(_packed)
 
 
 def unpacked(content: Content, accept: Collection[str]) -> Any:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import connections, models, router
+from django.db import models, router
 
 from djtaskq.conf import conf
 from djtaskq.db.aside import keep, outside
@@ -30,11 +30,12 @@ def writing_to(
     again on outages and conflicts for `seconds`, `DJTASKQ["DATABASE_RETRY_SECONDS"]` if not given. So `work`
     must be something that may be done twice.
     """
-    using = outside(router.db_for_write(model))
-    if connections[using].in_atomic_block:
+    connection = outside(router.db_for_write(model))
+    using = connection.alias
+    if connection.in_atomic_block:
         return work(using)
     limit = conf().DATABASE_RETRY_SECONDS if seconds is None else seconds
-    return retrying(functools.partial(work, using), using=using, seconds=limit)
+    return retrying(functools.partial(work, using), connection, seconds=limit)
 
 
 def reading_from(

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection
 
 from celery.utils.log import get_logger
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError
 
 from djtaskq.conf import conf
 from djtaskq.db import retry
@@ -233,7 +233,7 @@ def subscribe(task_ids: Collection[str], wake: Wake, *, using: str) -> Subscript
     """
     if not conf().RESULTS_PUSH or not features(using).notifications:
         return None
-    if connections[outside(using)].in_atomic_block:
+    if outside(using).in_atomic_block:
         return None
     with _lock:
         listener = _listeners.setdefault(using, Listener(using))

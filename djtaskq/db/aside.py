@@ -16,8 +16,6 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.connection import ConnectionDoesNotExist
 
-from djtaskq.db.features import features
-
 SUFFIX = " (aside)"
 
 _made: weakref.WeakSet[BaseDatabaseWrapper] = weakref.WeakSet()
@@ -34,18 +32,18 @@ def keep(seconds: float) -> None:
     _kept_for = seconds
 
 
-def outside(using: str) -> str:
-    """An alias of the same database whose connection has no transaction open: `using` itself if it has none.
+def outside(using: str) -> BaseDatabaseWrapper:
+    """A connection to the same database that has no transaction open: the alias's own if that has none.
 
     Two cases have no outside. Where one connection writes at a time, a second one would wait for the first,
     which waits for it. And what stands in the transaction that Django's TestCase puts around a test can be
-    seen by nobody else. There the answer is `using`, transaction and all.
+    seen by nobody else. There the answer is the alias's own, transaction and all.
     """
     connection = connections[using]
     if not _kept_for and not _in_transaction(connection):
-        return using
-    if features(using).single_writer or _in_testcase(connection):
-        return using
+        return connection
+    if connection.vendor == "sqlite" or _in_testcase(connection):
+        return connection
     return _beside(connection)
 
 
@@ -69,9 +67,10 @@ def _in_testcase(connection: BaseDatabaseWrapper) -> bool:
     return bool(blocks) and getattr(blocks[0], "_from_testcase", False)
 
 
-def _beside(connection: BaseDatabaseWrapper) -> str:
+def _beside(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
     alias = connection.alias + SUFFIX
-    if _existing(alias) is None:
+    beside = _existing(alias)
+    if beside is None:
         beside = connection.copy(alias)
         # One connection needs no pool to itself, and Django's pools allow none that is kept.
         beside.settings_dict["OPTIONS"].pop("pool", None)
@@ -81,7 +80,7 @@ def _beside(connection: BaseDatabaseWrapper) -> str:
             beside.settings_dict["CONN_HEALTH_CHECKS"] = False
         _made.add(beside)
         connections[alias] = beside
-    return alias
+    return beside
 
 
 def _existing(alias: str) -> BaseDatabaseWrapper | None:

@@ -7,9 +7,10 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import operator
 import re
 import weakref
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 from django.db import DatabaseError
@@ -21,6 +22,9 @@ from djtaskq.db.merging import Slot
 # A connection that lives for one task is not to pay a round trip for what it will not use.
 OFTEN = 5
 _NEVER = -1
+
+_rowcount = operator.attrgetter("rowcount")
+_first_row = operator.methodcaller("fetchone")
 
 # For each of the drivers' connections, how often it was sent what: what a server knows ends with them.
 _sent: weakref.WeakKeyDictionary[Any, MutableMapping["Statement", int]] = weakref.WeakKeyDictionary()
@@ -35,32 +39,35 @@ class Statement:
 
     def execute(self, values: Sequence[Any], connection: BaseDatabaseWrapper) -> int:
         """Send it with `values` in the slots, which each of them fills, and tell how many rows it wrote."""
-        with connection.cursor() as cursor:
-            self._send(cursor, values, connection)
-            return int(cursor.rowcount)
+        return int(self._carried_out(values, connection, _rowcount))
 
     def row(self, values: Sequence[Any], connection: BaseDatabaseWrapper) -> tuple[Any, ...] | None:
         """Send it likewise, and return the first row that it gives."""
-        with connection.cursor() as cursor:
-            self._send(cursor, values, connection)
-            found: tuple[Any, ...] | None = cursor.fetchone()
-            return found
+        found: tuple[Any, ...] | None = self._carried_out(values, connection, _first_row)
+        return found
 
-    def _send(self, cursor: Any, values: Sequence[Any], connection: BaseDatabaseWrapper) -> None:
-        if _lasts(connection) and self._is_ready(cursor, connection):
+    def _carried_out(
+        self, values: Sequence[Any], connection: BaseDatabaseWrapper, read: Callable[[Any], Any]
+    ) -> Any:
+        """What `read` makes of the cursor, once it was sent."""
+        if _lasts(connection) and self._is_ready(connection):
             try:
-                cursor.execute(self._call, values)
+                with connection.wrap_database_errors, _cursor(connection) as cursor:
+                    cursor.execute(self._call, values)
+                    return read(cursor)
             except DatabaseError as error:
                 if not retry.is_unknown_statement(error):
                     raise
                 # A pooler between us and the server, or somebody discarded what it knew.
                 _sent[connection.connection][self] = _NEVER
-            else:
-                return
-        cursor.execute(self.sql, self._filled(values))
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, self._filled(values))
+            return read(cursor)
 
-    def _is_ready(self, cursor: Any, connection: BaseDatabaseWrapper) -> bool:
+    def _is_ready(self, connection: BaseDatabaseWrapper) -> bool:
         """Whether the server knows it; it is told at the fifth time."""
+        if connection.connection is None:
+            connection.ensure_connection()
         sent = _sent.setdefault(connection.connection, {})
         times = sent.get(self, 0)
         if times == _NEVER or times > OFTEN:
@@ -68,7 +75,8 @@ class Statement:
         sent[self] = times + 1
         if times == OFTEN:
             try:
-                cursor.execute(*self._preparation)
+                with connection.cursor() as cursor:
+                    cursor.execute(*self._preparation)
             except DatabaseError as error:
                 # It may be there already: its name stands for all that it says.
                 if not retry.is_unknown_statement(error):
@@ -99,6 +107,13 @@ class Statement:
 
         fixed = itertools.filterfalse(lambda param: isinstance(param, Slot), self.params)
         return f"PREPARE {self._name} AS {re.sub('%s', numbered, self.sql)}", list(fixed)
+
+
+def _cursor(connection: BaseDatabaseWrapper) -> Any:
+    """The driver's own, on a connection that nobody watches: Django's takes half as long as the driver."""
+    unchecked = connection.health_check_enabled and not connection.health_check_done
+    watched = connection.execute_wrappers or connection.queries_logged
+    return connection.cursor() if unchecked or watched else connection.connection.cursor()
 
 
 def _lasts(connection: BaseDatabaseWrapper) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 ResultT = TypeVar("ResultT")
 
@@ -82,22 +83,22 @@ def is_unknown_statement(error: BaseException) -> bool:
 
 def retrying(
     work: Callable[[], ResultT],
+    connection: BaseDatabaseWrapper,
     *,
-    using: str,
     seconds: float,
     sleep: Callable[[float], object] = time.sleep,
     on_retry: Callable[[Cause, BaseException], object] | None = None,
 ) -> ResultT:
     """What `work()` returns, tried again on outages and conflicts for at most `seconds`.
 
-    The connection is replaced after an outage. To be called outside of any transaction, with work that may
+    The `connection` is replaced after an outage. To be called outside of any transaction, with work that may
     be done twice. The last error is raised when the time is spent.
     """
     deadline = time.monotonic() + seconds
     pauses = _pauses()
     while True:
         try:
-            with connections[using].wrap_database_errors:  # as `translated`, on a path where it counts
+            with connection.wrap_database_errors:  # as `translated`, on a path where it counts
                 return work()
         except (DatabaseError, InterfaceError) as error:
             why = cause(error)
@@ -105,7 +106,7 @@ def retrying(
             if why is None or time.monotonic() + pause > deadline:
                 raise
             if why is Cause.OUTAGE:
-                discard(using)
+                discard(connection.alias)
             if on_retry is not None:
                 on_retry(why, error)
         sleep(pause)

@@ -5,6 +5,7 @@ It makes no model instance, and what depends on the columns alone is worked out 
 
 import contextlib
 import dataclasses
+import datetime as dt
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -163,7 +164,7 @@ class _Plan:
             elif value is same and field.__class__ is kind:
                 prepared.append(prepared[-1])  # one time stands in several columns
             else:
-                prepared.append(field.get_db_prep_save(value, connection))
+                prepared.append(_prepared(field, value, connection))
             kind, same = field.__class__, value
         return prepared
 
@@ -174,6 +175,14 @@ class _Plan:
         if self.after:
             self.after.execute(values, connection)
         return self.asks and count > 0
+
+
+def _prepared(field: Any, value: Any, connection: BaseDatabaseWrapper) -> Any:
+    prepared = field.get_db_prep_save(value, connection)
+    if isinstance(prepared, dt.datetime) and connection.vendor == "postgresql":
+        # What the server reads anyway; psycopg2 takes three times as long to get there.
+        return prepared.isoformat()
+    return prepared
 
 
 def _insert(rules: Rules, using: str, slots: Slots) -> Statement:

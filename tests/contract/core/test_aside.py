@@ -16,8 +16,8 @@ def keep(database):
         del connections[database + aside.SUFFIX]
 
 
-def ask(alias):
-    with connections[alias].cursor() as cursor:
+def ask(connection):
+    with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
@@ -27,44 +27,44 @@ def as_celery_does_around_a_task():
 
 
 def test_without_being_asked_the_callers_own_is_used(database):
-    assert aside.outside(database) == database
+    assert aside.outside(database) is connections[database]
 
 
 def test_one_that_is_kept_outlives_a_task(keep, database):
     keep(600)
-    alias = aside.outside(database)
-    ask(alias)
-    session = connections[alias].connection
+    beside = aside.outside(database)
+    ask(beside)
+    session = beside.connection
     as_celery_does_around_a_task()
     aside.close_obsolete()
-    assert aside.outside(database) == alias
+    assert aside.outside(database) is beside
     if features(database).single_writer:
-        assert alias == database
+        assert beside.alias == database
     else:
-        assert connections[alias].connection is session
+        assert beside.connection is session
 
 
 def test_it_is_replaced_in_time(keep, database):
     keep(1e-9)
-    alias = aside.outside(database)
-    if alias != database:
-        ask(alias)
+    beside = aside.outside(database)
+    if beside.alias != database:
+        ask(beside)
         aside.close_obsolete()
-        assert connections[alias].connection is None
+        assert beside.connection is None
 
 
 def test_a_transaction_finds_the_one_that_is_kept(keep, database):
     keep(600)
-    alias = aside.outside(database)
+    beside = aside.outside(database)
     with transaction.atomic(using=database):
-        assert aside.outside(database) == alias
+        assert aside.outside(database) is beside
 
 
 def test_it_has_no_pool_to_itself(keep, database, monkeypatch):
     options = connections[database].settings_dict["OPTIONS"]
     monkeypatch.setitem(options, "pool", True)
     keep(600)
-    alias = aside.outside(database)
-    if alias != database:
-        assert "pool" not in connections[alias].settings_dict["OPTIONS"]
+    beside = aside.outside(database)
+    if beside.alias != database:
+        assert "pool" not in beside.settings_dict["OPTIONS"]
         assert options["pool"] is True

@@ -49,7 +49,7 @@ def test_work_is_done_again_on_a_new_connection_after_an_outage(database, other)
     seen = []
     made = retrying(
         lambda: Note.objects.create(key="a"),
-        using=database,
+        connections[database],
         seconds=10,
         on_retry=lambda why, _error: seen.append(why),
     )
@@ -131,7 +131,7 @@ def test_a_broken_rule_is_not_tried_again(database):
         Note.objects.create(key="a")
 
     with pytest.raises(IntegrityError) as caught:
-        retrying(work, using=database, seconds=10)
+        retrying(work, connections[database], seconds=10)
     assert cause(caught.value) is None
     assert len(tries) == 1
 
@@ -144,7 +144,7 @@ def test_a_statement_that_makes_no_sense_is_not_tried_again(database):
 
 def test_something_else_than_a_database_error_passes_through(database):
     with pytest.raises(ZeroDivisionError):
-        retrying(lambda: 1 // 0, using=database, seconds=10)
+        retrying(lambda: 1 // 0, connections[database], seconds=10)
     assert cause(ZeroDivisionError()) is None
 
 
@@ -155,7 +155,7 @@ def test_the_time_is_bounded_and_the_last_error_raised(database):
         raise OperationalError(2006, "server has gone away")
 
     with pytest.raises(OperationalError):
-        retrying(work, using=database, seconds=0.5, sleep=pauses.append)
+        retrying(work, connections[database], seconds=0.5, sleep=pauses.append)
     assert not pauses or all(pause <= 0.5 for pause in pauses)
 
 
@@ -166,7 +166,7 @@ def test_pauses_grow_up_to_a_bound_and_differ(database):
         if len(pauses) < 12:
             raise OperationalError(2006, "server has gone away")
 
-    retrying(work, using=database, seconds=3_600, sleep=pauses.append)
+    retrying(work, connections[database], seconds=3_600, sleep=pauses.append)
     assert pauses[0] < 0.1
     assert 2.5 <= pauses[-1] <= 5
     assert len(set(pauses)) == len(pauses)
