@@ -18,11 +18,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from django_celery_results.models import TaskResult
 
+from djtaskq import tracebacks
 from djtaskq.admin import widgets
 from djtaskq.admin.pages import KeysetAdmin
 from djtaskq.outcomes import Link, outcomes_of
 from djtaskq.timelines import Asked, timeline_of
-from djtaskq_results import queries, relatives, tracebacks
+from djtaskq_results import queries, relatives
 from djtaskq_results.admin import family
 
 # Characters of a large text that are read, and sent, at a time.
