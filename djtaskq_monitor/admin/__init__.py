@@ -1,5 +1,5 @@
 """The monitor in the admin: importing it registers its pages."""
 
-from djtaskq_monitor.admin import cameras, tasks, workers
+from djtaskq_monitor.admin import cameras, dashboard, names, tasks, workers
 
-__all__ = ["cameras", "tasks", "workers"]
+__all__ = ["cameras", "dashboard", "names", "tasks", "workers"]

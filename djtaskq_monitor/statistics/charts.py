@@ -77,7 +77,7 @@ def series(
     span = first, to_microseconds(until)
     cells: dict[str, dict[int, Cell]] = {}
     counted = itertools.chain(
-        _summed(resolution, span, by, only, using), _fresh(resolution, span, only, using)
+        _summed(resolution, span, by, only, using), fresh(resolution, span, only, using)
     )
     for label, at, cell in counted:
         shown = "" if by is None else label[DIMENSIONS.index(by)]
@@ -137,9 +137,10 @@ def _labels(by: str | None, only: Mapping[str, str], using: str | None) -> dict[
     return {key: Label(*parts) for key, *parts in rows.values_list("pk", *DIMENSIONS)}
 
 
-def _fresh(
+def fresh(
     resolution: int, span: tuple[int, int], only: Mapping[str, str], using: str | None
 ) -> Iterator[Counted]:
+    """What is not summed up yet, by whole labels; one statement."""
     tally = Tally()
     for row in FreshStatistics.objects.using(using).order_by("-pk")[:_MOST_FRESH]:
         tally.read(row.body)
