@@ -28,9 +28,9 @@ else:  # generic for the type checker alone
     _ModelAdmin = object
 
 FIRST = "pool"
-# Those that need no form, and so no page of their own.
-_AT_ONCE = ("heartbeat", "enable-events")
-_OPENED = ("query-task", "disable-events", "shutdown")
+# Those that need no form are given by a button; the others are opened.
+_AT_ONCE = ("ping", "report", "enable-events")
+_OPENED = ("shutdown",)
 
 
 class WorkerPages(_ModelAdmin):
@@ -132,21 +132,27 @@ def _tabs(worker: WorkerState, current: str) -> list[parts.Tab]:
     ]
 
 
-def _facts(worker: WorkerState) -> Any:
-    """What its events told: nobody is asked for this."""
+def _facts(worker: WorkerState) -> list[Any]:
+    """What its events told, in columns: nobody is asked for this."""
     load = " ".join(f"{value:.2f}" for value in worker.loadavg)
     drift = worker.clock_drift
-    return parts.key_values(
-        [
-            (_("last heartbeat"), widgets.when(worker.last_heartbeat)),
-            (_("first seen"), widgets.when(worker.first_seen)),
-            *([(_("offline since"), widgets.when(worker.offline_since))] if worker.offline_since else []),
-            (_("active tasks"), worker.active),
-            (_("processed tasks"), f"{worker.processed:,}" if worker.processed is not None else None),
-            (_("load over 1, 5, 15 min"), load),
-            (_("queues"), ", ".join(worker.queue_names)),
-            (_("software"), " ".join(filter(None, (worker.sw_ident, worker.sw_ver, worker.sw_sys)))),
-            (_("process id"), worker.pid),
-            (_("clock ahead by"), widgets.duration(drift) if drift is not None else None),
-        ]
-    )
+    processed = f"{worker.processed:,}" if worker.processed is not None else None
+    left_at = [(_("offline since"), widgets.when(worker.offline_since))] if worker.offline_since else []
+    work = [
+        (_("active tasks"), worker.active),
+        (_("processed tasks"), processed),
+        (_("load 1, 5, 15 min"), load),
+        (_("queues"), ", ".join(worker.queue_names)),
+    ]
+    times = [
+        (_("last heartbeat"), widgets.when(worker.last_heartbeat)),
+        *left_at,
+        (_("first seen"), widgets.when(worker.first_seen)),
+        (_("clock ahead by"), widgets.duration(drift) if drift is not None else None),
+    ]
+    process = [
+        (_("software"), " ".join(filter(None, (worker.sw_ident, worker.sw_ver)))),
+        (_("system"), worker.sw_sys),
+        (_("process id"), str(worker.pid) if worker.pid is not None else None),
+    ]
+    return [parts.key_values(pairs) for pairs in (work, times, process)]

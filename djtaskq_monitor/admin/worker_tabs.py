@@ -5,6 +5,8 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from celery import current_app
+from celery.app.defaults import _OLD_SETTING_KEYS as CELERYS_OLD
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -22,8 +24,10 @@ from djtaskq_monitor.models import TaskState
 
 # No list is longer; what is beyond is counted.
 MOST = 100
+# A text up to this length is no text to be copied.
+SHORT = 60
 _STATS = Question(method="stats")
-_DOCS = "https://docs.celeryq.dev/en/stable/userguide/configuration.html#std-setting-{}"
+_DOCS = "https://docs.celeryq.dev/en/stable/userguide/configuration.html#{}"
 
 Shown = dict[str, Any]
 
@@ -52,7 +56,7 @@ def _value(value: Any) -> Any:
     if isinstance(hidden, bool):
         return _("yes") if hidden else _("no")
     if isinstance(hidden, str | int | float) or hidden is None:
-        return parts.cut_text(hidden) if isinstance(hidden, str) else hidden
+        return parts.cut_text(hidden) if isinstance(hidden, str) and len(hidden) > SHORT else hidden
     if isinstance(hidden, list) and all(isinstance(each, str | int | float) for each in hidden):
         return ", ".join(str(each) for each in hidden)
     return widgets.pretty_json(hidden)
@@ -203,11 +207,22 @@ def _limits(registered: Any, stats: Any) -> Shown:
 
 
 def _configuration(told: Any) -> Shown:
-    pairs = [
-        (format_html('<a href="{}" rel="noreferrer">{}</a>', _DOCS.format(name), name), _value(value))
-        for name, value in sorted(redactor().value(told or {}).items())
-    ]
-    return {"facts": parts.key_values(pairs)}
+    """Celery's settings; those of Django, which a worker sends as well, have no business here."""
+    own = {name: value for name, value in (told or {}).items() if _is_celerys(str(name))}
+    pairs = [(_documented(name), _value(value)) for name, value in sorted(redactor().value(own).items())]
+    return {"facts": parts.key_values(pairs), "others": len(told or {}) - len(own)}
+
+
+def _is_celerys(name: str) -> bool:
+    prefix = f"{current_app.conf.namespace or 'CELERY'}_"
+    return not name.isupper() or name.startswith(prefix) or name in CELERYS_OLD
+
+
+def _documented(name: str) -> SafeString:
+    """A setting's name, linked to what Celery says of it."""
+    prefix = f"{current_app.conf.namespace or 'CELERY'}_"
+    anchor = name.removeprefix(prefix).lower().replace("_", "-")
+    return format_html('<a href="{}" rel="noreferrer">{}</a>', _DOCS.format(anchor), name)
 
 
 def task_pages(task_ids: Sequence[str]) -> dict[str, str]:
@@ -269,7 +284,7 @@ TABS: Mapping[str, WorkerTab] = {
         label=gettext_lazy("Configuration"),
         questions=[Question(method="conf", arguments={"with_defaults": False})],
         show=_configuration,
-        template="djtaskq_monitor/worker/facts.html",
+        template="djtaskq_monitor/worker/configuration.html",
     ),
     "system": WorkerTab(
         label=gettext_lazy("System"),

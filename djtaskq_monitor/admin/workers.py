@@ -27,7 +27,6 @@ from djtaskq_monitor.statistics.labels import ALL
 
 SINCE = dt.timedelta(hours=24)
 _STATUSES = ("online", "busy", "lost", "offline")
-_EVERYBODY = ("revoke", "terminate", "revoke-stamped", "terminate-stamped")
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -58,13 +57,13 @@ class _WorkerList(ChangeList):
 class WorkerStateAdmin(LiveAdmin, Commanding, WorkerPages, MonitorAdmin):
     list_display = (
         *("hostname", "badge", "running", "done", "failures", "successes"),
-        *("load", "consumes", "software", "heard"),
+        *("load", "consumes"),
     )
     list_filter = (StatusFilter,)
     actions = ("control",)
     search_fields = ("hostname",)
     search_help_text = gettext_lazy("A part of a worker's name")
-    sortable_by = ("hostname", "running", "done", "heard")
+    sortable_by = ("hostname", "badge", "running", "done")
     ordering = ("hostname",)
     empty_page = "djtaskq_monitor/no_workers.html"
     change_list_template = "djtaskq_monitor/worker_list.html"
@@ -93,17 +92,13 @@ class WorkerStateAdmin(LiveAdmin, Commanding, WorkerPages, MonitorAdmin):
                 "fleet": found,
                 "tabs": parts.tabs(_tabs(request, found), _("Workers by status")),
                 "recent_actions": audit.recent(WorkerState, most=8),
-                "everybody": [COMMANDS[name] for name in _EVERYBODY if may(request, COMMANDS[name])],
+                "everybody": any(may(request, command) for command in COMMANDS.values() if command.everybody),
             }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    @admin.display(description=gettext_lazy("status"))
+    @admin.display(description=gettext_lazy("status, heartbeat"), ordering="last_heartbeat")
     def badge(self, row: WorkerState) -> SafeString:
-        return widgets.state_badge(row.status())
-
-    @admin.display(description=gettext_lazy("last heartbeat"), ordering="last_heartbeat")
-    def heard(self, row: WorkerState) -> str:
-        return widgets.when(row.last_heartbeat)
+        return widgets.stacked(widgets.state_badge(row.status()), widgets.when(row.last_heartbeat))
 
     @admin.display(description=gettext_lazy("active"), ordering="active")
     def running(self, row: WorkerState) -> SafeString | str:
@@ -113,11 +108,11 @@ class WorkerStateAdmin(LiveAdmin, Commanding, WorkerPages, MonitorAdmin):
     def done(self, row: WorkerState) -> SafeString | str:
         return _tasks(row, row.processed)
 
-    @admin.display(description=gettext_lazy("failed, 24 h"))
+    @admin.display(description=gettext_lazy("failed 24 h"))
     def failures(self, row: Any) -> SafeString | str:
         return _tasks(row, row.failed, "FAILURE")
 
-    @admin.display(description=gettext_lazy("succeeded, 24 h"))
+    @admin.display(description=gettext_lazy("succeeded 24 h"))
     def successes(self, row: Any) -> SafeString | str:
         return _tasks(row, row.succeeded, "SUCCESS")
 
@@ -125,13 +120,10 @@ class WorkerStateAdmin(LiveAdmin, Commanding, WorkerPages, MonitorAdmin):
     def load(self, row: WorkerState) -> SafeString | str:
         return _number(" ".join(f"{load:.2f}" for load in row.loadavg))
 
-    @admin.display(description=gettext_lazy("queues"))
-    def consumes(self, row: WorkerState) -> str:
-        return ", ".join(row.queue_names) or widgets.DASH
-
-    @admin.display(description=gettext_lazy("version"))
-    def software(self, row: WorkerState) -> str:
-        return " ".join(filter(None, (row.sw_ident, row.sw_ver))) or widgets.DASH
+    @admin.display(description=gettext_lazy("queues, version"))
+    def consumes(self, row: WorkerState) -> SafeString:
+        version = " ".join(filter(None, (row.sw_ident, row.sw_ver)))
+        return widgets.stacked(", ".join(row.queue_names) or widgets.DASH, version)
 
 
 def fleet_of(request: HttpRequest) -> Fleet:
