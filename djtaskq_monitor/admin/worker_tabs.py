@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from celery import current_app
-from celery.app.defaults import _OLD_SETTING_KEYS as CELERYS_OLD
+from celery.app.defaults import _OLD_SETTING_KEYS as CELERYS_OLD  # type: ignore[attr-defined]  # not in the stubs
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
