@@ -86,11 +86,14 @@ def _tag(request: HttpRequest, fingerprint: Any) -> str:
 
 
 def _keep_messages(request: HttpRequest, response: HttpResponse) -> None:
-    """Leave messages to the next page that a person opens: the template has read them, and nobody saw it."""
+    """Leave messages to the next page that a person opens: the template has read them, and nobody saw it.
+
+    What this request itself added is dropped: it would be added again with each refresh.
+    """
 
     def unread(_response: object) -> None:
         storage: Any = messages.get_messages(request)
-        storage.used = False
+        storage.used = storage.added_new = False
 
     if isinstance(response, TemplateResponse) and not response.is_rendered:
         response.add_post_render_callback(unread)
@@ -99,7 +102,9 @@ def _keep_messages(request: HttpRequest, response: HttpResponse) -> None:
 
 
 class LiveAdmin:
-    """A part of an admin class whose list, and whose pages, are live."""
+    """A part of an admin class whose list, and whose pages, are live; the list as a whole by itself."""
+
+    live = True
 
     def live_fingerprint(self, request: HttpRequest, object_id: str | None = None) -> Any:  # noqa: ARG002  for those that know
         """What tells one state of the list, or of the page of `object_id`, from another.
@@ -108,25 +113,20 @@ class LiveAdmin:
         """
         return time.time_ns()
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        page = functools.partial(super().changelist_view, request, extra_context)  # type: ignore[misc]
-        return self._live(request, None, page)
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        page = functools.partial(super().changelist_view, request, *args, **kwargs)  # type: ignore[misc]
+        return self.answered(request, None, page)
 
     def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        page = functools.partial(super().changeform_view, request, object_id, form_url, extra_context)  # type: ignore[misc]
-        return self._live(request, object_id, page)
+        page = functools.partial(super().changeform_view, request, object_id, *args, **kwargs)  # type: ignore[misc]
+        return self.answered(request, object_id, page)
 
-    def _live(
+    def answered(
         self, request: HttpRequest, object_id: str | None, page: Callable[[], HttpResponse]
     ) -> HttpResponse:
+        """The page, or 304: for a view of the admin class that does not come by here."""
         if not self.has_view_or_change_permission(request):  # type: ignore[attr-defined]
             return page()  # which refuses, or knows better
         return unless_unchanged(request, lambda: self.live_fingerprint(request, object_id), page)

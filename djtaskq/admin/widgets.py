@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from djtaskq.outcomes import Link
-from djtaskq.timelines import Timeline
 
 
 class Look(NamedTuple):
@@ -180,25 +179,6 @@ def linked(links: Iterable[Link]) -> SafeString | str:
     """Pages elsewhere about the same thing, side by side."""
     found = format_html_join(" · ", '<a href="{}">{}</a>', ((link.url, link.label) for link in links))
     return found or DASH
-
-
-def moments(timeline: Timeline) -> SafeString | str:
-    """What happened when, each with the time since what was before it."""
-    if not timeline.moments:
-        return DASH
-    before = [None, *(moment.at for moment in timeline.moments)]
-    lines = [
-        (moment.name, exactly(moment.at), _after(moment.at, last))
-        for moment, last in zip(timeline.moments, before, strict=False)
-    ]
-    shown = format_html_join(
-        "", '<tr class="djtaskq-number"><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', lines
-    )
-    return format_html('<table class="djtaskq-table djtaskq-moments">{}</table>', shown)
-
-
-def _after(at: dt.datetime, last: dt.datetime | None) -> str:
-    return "" if last is None else f"+ {duration((at - last).total_seconds())}"
 
 
 def stacked(first: str, second: str) -> SafeString:

@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 from djtaskq.admin import widgets
 from djtaskq.admin.lists import BigTableAdmin, StateFilter
+from djtaskq.admin.live import LiveAdmin
 from djtaskq_beat.admin.columns import exact
 from djtaskq_beat.heartbeat import alive
 from djtaskq_beat.models import Alert, Beat
 
 
-class _Read(BigTableAdmin):
+class _Read(LiveAdmin, BigTableAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002  Django's signature
         return False
 

@@ -1,17 +1,20 @@
 """The list of periodic tasks and the page of each, under django-celery-beat's own URLs."""
 
+import functools
+import time
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_celery_beat.models import PeriodicTask
 
 from djtaskq.admin.lists import CappedPaginator
+from djtaskq.admin.live import LiveAdmin, every
 from djtaskq.admin.sites import replace
 from djtaskq_beat.admin import filters
 from djtaskq_beat.admin.actions import Actions
@@ -23,11 +26,12 @@ from djtaskq_beat.admin.pages import Pages
 from djtaskq_beat.admin.policies import RunPolicyInline
 from djtaskq_beat.admin.sorting import KnownFirst
 from djtaskq_beat.checks import scheduler_class
+from djtaskq_beat.models import NextRun, TaskRun
 from djtaskq_beat.schedulers import DatabaseScheduler
 from djtaskq_beat.timetable import KINDS
 
 
-class PeriodicTaskAdmin(LightTaskDeletion, Pages, Actions, Columns):
+class PeriodicTaskAdmin(LiveAdmin, LightTaskDeletion, Pages, Actions, Columns):
     """django-celery-beat's admin with the timetable: what runs next, what ran, and how it ended."""
 
     form = PeriodicTaskForm
@@ -81,9 +85,18 @@ class PeriodicTaskAdmin(LightTaskDeletion, Pages, Actions, Columns):
             messages.warning(
                 request, _("Periodic tasks are not run by djtaskq: set CELERY_BEAT_SCHEDULER = “djtaskq”.")
             )
-        return admin.ModelAdmin.changelist_view(
-            self, request, {"empty_page": self.empty_page, **(extra_context or {})}
-        )
+        context = {"empty_page": self.empty_page, "title": _("Schedules"), **(extra_context or {})}
+        page = functools.partial(admin.ModelAdmin.changelist_view, self, request, context)
+        return self.answered(request, None, page)
+
+    def live_fingerprint(self, request: HttpRequest, object_id: str | None = None) -> Any:  # noqa: ARG002  Django's signature
+        """What beat did last, and to this task; how tasks ended is known elsewhere, and comes later."""
+        runs, plans = TaskRun.objects.all(), NextRun.objects.all()
+        if object_id is not None:
+            if not object_id.isdecimal():
+                return time.time_ns()
+            runs, plans = runs.filter(periodic_task=object_id), plans.filter(pk=object_id)
+        return runs.aggregate(Max("pk")), plans.aggregate(Max("run_at")), every(10)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)

@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -11,6 +11,7 @@ from django_celery_beat.models import PeriodicTask
 
 from djtaskq.admin import widgets
 from djtaskq.admin.lists import BigTableAdmin, StateFilter
+from djtaskq.admin.live import LiveAdmin, every
 from djtaskq_beat.admin.columns import exact
 from djtaskq_beat.lately import latest
 from djtaskq_beat.models import Alert, TaskRun
@@ -46,7 +47,7 @@ class TriggerFilter(_LatestFilter):
 
 
 @admin.register(TaskRun)
-class TaskRunAdmin(BigTableAdmin):
+class TaskRunAdmin(LiveAdmin, BigTableAdmin):
     """The history of all schedules: what became of each slot."""
 
     list_display = ("state_shown", "schedule", "late", "how_it_ended", "links")
@@ -89,6 +90,10 @@ class TaskRunAdmin(BigTableAdmin):
         ),
     )
     empty_page = "djtaskq_beat/no_runs.html"
+
+    def live_fingerprint(self, request: HttpRequest, object_id: str | None = None) -> Any:  # noqa: ARG002  one for all
+        # How a task ended is known elsewhere, and comes later.
+        return TaskRun.objects.aggregate(Max("pk")), every(10)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002  Django's signature
         return False

@@ -18,6 +18,7 @@ from django_celery_beat.models import PeriodicTask
 
 from djtaskq.admin import widgets
 from djtaskq.admin.lists import BigTableAdmin
+from djtaskq.admin.parts import bar
 from djtaskq_beat.day import MOST_NAMES, Day, day
 from djtaskq_beat.models import NextRun
 from djtaskq_beat.occurrences.window import MINUTE
@@ -138,7 +139,10 @@ def _timetable(request: HttpRequest) -> dict[str, Any]:
     busiest = sorted(today.counts.items(), key=lambda item: (-item[1], item[0]))[:BUSIEST]
     return {
         "hours": _hours(today, shades),
-        "busiest": [(_time(today, minute), _url(today, minute), f"{count:,}") for minute, count in busiest],
+        "busiest": [
+            (_time(today, minute), _url(today, minute), bar(count, shades.most, text=f"{count:,}"))
+            for minute, count in busiest
+        ],
         "total": f"{sum(today.counts.values()):,}",
         "scheduled": f"{today.scheduled:,}",
         "left_out": f"{today.left_out:,}" if today.left_out else "",

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_POST
 
 from djtaskq.admin import widgets
 from djtaskq.admin.lists import BigTableAdmin
+from djtaskq.admin.live import LiveAdmin
+from djtaskq.admin.parts import bar
 from djtaskq_results import operations
 from djtaskq_results.admin.actions import start
 from djtaskq_results.models import Operation
@@ -28,7 +30,7 @@ PERMISSIONS = {
 
 
 @admin.register(Operation)
-class OperationAdmin(BigTableAdmin):
+class OperationAdmin(LiveAdmin, BigTableAdmin):
     """Operations on results, to be read; who may do the same may stop one, or have it go on."""
 
     list_display = ("how_far", "what", "username", "began")
@@ -68,7 +70,7 @@ class OperationAdmin(BigTableAdmin):
         if operation is not None:
             context |= {
                 "operation": operation,
-                "handled": operation.done + operation.skipped,
+                "handled": _handled(operation),
                 "state": _state(operation),
                 "held": operations.is_held(operation),
                 "may": _may(request, operation),
@@ -97,10 +99,7 @@ class OperationAdmin(BigTableAdmin):
 
     @admin.display(description=gettext_lazy("how far"))
     def how_far(self, operation: Operation) -> SafeString:
-        text = f"{operation.done + operation.skipped:,}"
-        if operation.expected is not None:
-            text = _("%(done)s of %(all)s") % {"done": text, "all": f"{operation.expected:,}"}
-        return widgets.stacked(_state(operation), text)
+        return widgets.stacked(_state(operation), _handled(operation))
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, operation: Operation) -> str:
@@ -140,6 +139,16 @@ def _state(operation: Operation) -> SafeString:
         if operation.reached
         else widgets.badge("waiting", "…", _("waiting for a worker"))
     )
+
+
+def _handled(operation: Operation) -> SafeString:
+    """How many of how many, as far as it is known beforehand."""
+    handled = operation.done + operation.skipped
+    text = f"{handled:,}"
+    if operation.expected is None:
+        return bar(handled, None, text=text)
+    text = _("%(done)s of %(all)s") % {"done": text, "all": f"{operation.expected:,}"}
+    return bar(handled, operation.expected, _("how far"), text=text)
 
 
 def _may(request: HttpRequest, operation: Operation) -> bool:

@@ -25,6 +25,7 @@ from djtaskq.outcomes import Link, outcomes_of
 from djtaskq.timelines import Asked, timeline_of
 from djtaskq_results import queries, relatives
 from djtaskq_results.admin import family
+from djtaskq_results.admin.facts import facts
 
 # Characters of a large text that are read, and sent, at a time.
 PIECE = 1_000_000
@@ -120,7 +121,8 @@ class ResultPage(KeysetAdmin):
     @admin.display(description=gettext_lazy("traceback"))
     def traceback_text(self, row: Any) -> SafeString | str:
         found = format_html_join("\n", "{}", ((_shown(part),) for part in tracebacks.parts(row.traceback)))
-        return format_html('<pre class="djtaskq-block">{}</pre>{}', found, self._rest(row, "traceback"))
+        box = format_html('<pre class="djtaskq-block" data-copied>{}</pre>', found)
+        return format_html("{}{}", widgets.copyable(box), self._rest(row, "traceback"))
 
     @admin.display(description=gettext_lazy("arguments"))
     def arguments(self, row: Any) -> SafeString | str:
@@ -168,7 +170,7 @@ class ResultPage(KeysetAdmin):
         failed = row.status in EXCEPTION_STATES
         original, repeats = queries.reruns(row.task_id)
         tree = relatives.family_of(row.task_id, detail)
-        return {
+        panel = {
             "row": row,
             "detail": detail,
             "runtime": queries.runtime(row),
@@ -177,12 +179,13 @@ class ResultPage(KeysetAdmin):
             "raised": tracebacks.last_own(row.traceback or "") if failed else None,
             "links": [*timeline.links, *elsewhere],
             "schedule": _schedule(row.periodic_task_name, timeline.links),
-            "moments": widgets.moments(timeline),
+            "moments": [(moment.name, moment.at) for moment in timeline.moments],
             "repeats": [_by_id(task_id) for task_id in repeats],
             "repeated": _by_id(original) if original else None,
             "family": None if tree.alone else family.shown(tree, row.task_id),
             "group": _group(detail),
         }
+        return {**panel, "facts": list(facts(row, panel))}
 
 
 def _shown(part: tracebacks.Frame | tracebacks.Words) -> SafeString | str:

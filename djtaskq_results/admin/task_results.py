@@ -4,7 +4,7 @@ from typing import Any
 
 from celery.states import READY_STATES
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +12,7 @@ from django_celery_results import admin as _peers_admin  # noqa: F401  registers
 from django_celery_results.models import TaskResult
 
 from djtaskq.admin import widgets
+from djtaskq.admin.live import LiveAdmin, every
 from djtaskq.admin.sites import replace
 from djtaskq_results import queries
 from djtaskq_results.admin import filters
@@ -20,7 +21,7 @@ from djtaskq_results.admin.page import ResultPage
 from djtaskq_results.admin.rerun import Rerunning
 
 
-class TaskResultAdmin(ResultPage, Rerunning):
+class TaskResultAdmin(LiveAdmin, ResultPage, Rerunning):
     """Task results: what ran, how it ended, where and how long."""
 
     key_column = "date_done"
@@ -38,6 +39,13 @@ class TaskResultAdmin(ResultPage, Rerunning):
     search_fields = ("task_id",)
     search_help_text = _("The beginning of a task id, or the whole name of a task")
     empty_page = "djtaskq_results/no_results.html"
+
+    def live_fingerprint(self, request: HttpRequest, object_id: str | None = None) -> Any:  # noqa: ARG002  Django's signature
+        """The latest change; rows that were deleted, and what others know, are seen within seconds."""
+        rows = TaskResult.objects.order_by()
+        if object_id is not None and object_id.isdecimal():
+            rows = rows.filter(pk=int(object_id))
+        return rows.aggregate(Max("date_done")), every(10)
 
     def panel(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         ended = row.status in READY_STATES

@@ -57,6 +57,11 @@
   });
 
   document.addEventListener("DOMContentLoaded", () => {
+    const here = document.querySelector(".djtaskq-navigation [aria-current]");
+    if (here) {
+      const list = here.closest("ul"); // on a phone it scrolls
+      list.scrollLeft = here.offsetLeft - list.offsetLeft - (list.clientWidth - here.offsetWidth) / 2;
+    }
     for (const button of document.querySelectorAll("[data-keys]")) {
       button.hidden = false;
       button.addEventListener("click", help);
