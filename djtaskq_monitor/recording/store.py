@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 _MOST_ROWS = 5_000
 # A statement is no longer than every server takes (MariaDB: 16 MB), whatever workers send.
 _MOST_CHARACTERS = 4_000_000
+_LONG = ("args", "kwargs", "result", "exception", "traceback")
 
 Merging = type[TaskState] | type[WorkerState]
 Told = Callable[[str], None]
@@ -66,7 +67,7 @@ def _batches(rows: Mapping[str, Change]) -> Iterator[list[Change]]:
     characters = 0
     for key in sorted(rows):
         batch.append(rows[key])
-        characters += sum(len(value) for value in rows[key].values() if isinstance(value, str))
+        characters += sum(len(rows[key].get(name) or "") for name in _LONG)
         if len(batch) == _MOST_ROWS or characters > _MOST_CHARACTERS:
             yield batch
             batch, characters = [], 0
