@@ -56,14 +56,14 @@ class _WorkerList(ChangeList):
 @admin.register(WorkerState)
 class WorkerStateAdmin(LiveAdmin, Commanding, WorkerPages, MonitorAdmin):
     list_display = (
-        *("hostname", "badge", "running", "done", "failures", "successes"),
+        *("named", "badge", "running", "done", "failures", "successes"),
         *("load", "consumes"),
     )
     list_filter = (StatusFilter,)
     actions = ("control",)
     search_fields = ("hostname",)
     search_help_text = gettext_lazy("A part of a worker's name")
-    sortable_by = ("hostname", "badge", "running", "done")
+    sortable_by = ("named", "badge", "running", "done")
     ordering = ("hostname",)
     empty_page = "djtaskq_monitor/no_workers.html"
     change_list_template = "djtaskq_monitor/worker_list.html"
@@ -96,6 +96,10 @@ class WorkerStateAdmin(LiveAdmin, Commanding, WorkerPages, MonitorAdmin):
             }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
+    @admin.display(description=gettext_lazy("worker"), ordering="hostname")
+    def named(self, row: WorkerState) -> SafeString:
+        return widgets.stacked(row.hostname, " ".join(filter(None, (row.sw_ident, row.sw_ver))))
+
     @admin.display(description=gettext_lazy("status, heartbeat"), ordering="last_heartbeat")
     def badge(self, row: WorkerState) -> SafeString:
         return widgets.stacked(widgets.state_badge(row.status()), widgets.when(row.last_heartbeat))
@@ -118,12 +122,12 @@ class WorkerStateAdmin(LiveAdmin, Commanding, WorkerPages, MonitorAdmin):
 
     @admin.display(description=gettext_lazy("load"))
     def load(self, row: WorkerState) -> SafeString | str:
-        return _number(" ".join(f"{load:.2f}" for load in row.loadavg))
+        shown = [f"{load:.2f}" for load in row.loadavg]
+        return widgets.stacked(_number(shown[0]), _number(" ".join(shown[1:]))) if shown else widgets.DASH
 
-    @admin.display(description=gettext_lazy("queues, version"))
-    def consumes(self, row: WorkerState) -> SafeString:
-        version = " ".join(filter(None, (row.sw_ident, row.sw_ver)))
-        return widgets.stacked(", ".join(row.queue_names) or widgets.DASH, version)
+    @admin.display(description=gettext_lazy("queues"))
+    def consumes(self, row: WorkerState) -> str:
+        return ", ".join(row.queue_names) or widgets.DASH
 
 
 def fleet_of(request: HttpRequest) -> Fleet:
