@@ -234,6 +234,31 @@ class Settings:
         " counted together as “(other)”.",
         at_least=1,
     )
+    MONITOR_METRICS_SERIES: int = _setting(
+        2_000,
+        "How many counters metrics tell apart, of each kind: by task and queue, by task and worker, by task,"
+        " queue and exception; those that come later are counted together as “(other)”.",
+        at_least=1,
+    )
+    MONITOR_METRICS_EXPIRE: float | None = _setting(
+        2_592_000.0,
+        "How long metrics keep a counter that counts nothing, in seconds; None keeps them.",
+        at_least=3_600,
+    )
+    MONITOR_METRICS_GONE: float = _setting(
+        1_800.0,
+        "How long metrics go on to tell of a worker that went offline or is lost, in seconds.",
+        at_least=0,
+    )
+    MONITOR_PROBE_TOKEN: str | None = _setting(
+        None,
+        "The token that lets machines read metrics and health (Authorization: Bearer …), of 16 characters or"
+        " more; None for none.",
+    )
+    MONITOR_PROBE_NETWORKS: list[str] | tuple[str, ...] = _setting(  # noqa: RUF009  nobody changes it
+        (),
+        "Networks, as in 10.0.0.0/8, from which metrics and health are read without a token; () for none.",
+    )
     MONITOR_STATISTICS_MINUTES: float | None = _setting(
         172_800.0,
         "How long statistics by the minute are kept, in seconds; None keeps them.",

@@ -17,7 +17,7 @@ from djtaskq_monitor.recording.events import NAME_LENGTH, STATE_LENGTH
 from djtaskq_monitor.recording.order import CANCELLED, ENDED_STATES, outcome
 from djtaskq_monitor.recording.values import MICRO
 from djtaskq_monitor.statistics.contributions import wait
-from djtaskq_monitor.statistics.models import FreshStatistics, Series, TaskStatistics
+from djtaskq_monitor.statistics.models import FreshStatistics, Series, TaskCounter, TaskStatistics
 
 __all__ = [
     "CameraState",
@@ -27,6 +27,7 @@ __all__ = [
     "QueueState",
     "SavedView",
     "Series",
+    "TaskCounter",
     "TaskName",
     "TaskState",
     "TaskStatistics",

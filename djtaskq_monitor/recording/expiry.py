@@ -25,6 +25,7 @@ from djtaskq import conf
 from djtaskq_monitor.managers import DELETED_AT_ONCE
 from djtaskq_monitor.models import Series, TaskState, TaskStatistics, WorkerState
 from djtaskq_monitor.recording.order import ENDED_STATES
+from djtaskq_monitor.statistics import counters
 
 # By `outcome`, which has an index; a task without one has not ended.
 _RUNNING = Q(outcome=None)
@@ -100,6 +101,7 @@ def _old_statistics(now: dt.datetime, using: str) -> Iterator[tuple[QuerySet[Any
             yield sums.filter(resolution=resolution, at__lt=before), "at"
     unused = ~Exists(sums.filter(series=OuterRef("pk")))
     yield Series.objects.using(using).filter(unused), "pk"
+    yield counters.gone(now, using), "pk"
 
 
 def _delete(rows: QuerySet[Any], order: str, most: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import DatabaseError, connections, models
 from django.db.models import BigIntegerField, ExpressionWrapper, F
+from django.db.models.functions import Left
 
 from djtaskq.conf import conf
 from djtaskq.db.claims import writing
@@ -22,13 +23,13 @@ from djtaskq.db.upsert import Upsert
 from djtaskq_monitor.recording import given
 from djtaskq_monitor.recording.events import Change
 from djtaskq_monitor.recording.merge import TASK
-from djtaskq_monitor.statistics.contributions import COLUMNS, add_difference
+from djtaskq_monitor.statistics.contributions import COLUMNS, EXCEPTION_READ, add_difference
 from djtaskq_monitor.statistics.models import FreshStatistics
 from djtaskq_monitor.statistics.tally import Tally
 
 _ATTEMPTS = 10
 # What the merge goes by, and what is counted.
-_COLUMNS = ("rank", "described", *COLUMNS)
+_COLUMNS = ("rank", "described", "error_key", *COLUMNS)
 
 Make = Callable[[Change], models.Model]
 
@@ -100,6 +101,8 @@ def _as_stored(model: type[models.Model]) -> Iterable[Any]:
     for name in _COLUMNS:
         if isinstance(model._meta.get_field(name), InstantField):
             yield ExpressionWrapper(F(name), output_field=BigIntegerField())
+        elif name == "exception":
+            yield Left(name, EXCEPTION_READ)
         else:
             yield name
 

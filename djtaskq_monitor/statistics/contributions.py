@@ -10,6 +10,7 @@ once, when its last attempt did. All of it counts for the name, queue and worker
 The columns of a row here are those of a change: times in whole microseconds.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,11 @@ MINUTE = 60 * MICRO
 LONGEST = 366 * 86_400
 _NUMBERS = {state: number for number, state in enumerate(STATES)}
 # What of a row makes a difference to the statistics.
-COLUMNS = (*STATES, "name", "queue", "worker", "eta", "retries", "runtime", "repeats")
+COLUMNS = (*STATES, "name", "queue", "worker", "eta", "retries", "runtime", "repeats", "exception")
+# As much of an exception's text as its class is looked for in.
+EXCEPTION_READ = 100
+UNKNOWN_EXCEPTION = "UnknownException"
+_CLASS = re.compile(r"[\w.]+(?=\()")
 
 Row = Mapping[str, Any]
 
@@ -50,6 +55,12 @@ def wait(sent: int | None, eta: int | None, started: int | None, *, retries: int
     return max(0, started - max(sent, eta or 0))
 
 
+def exception_class(text: str | None) -> str:
+    """The class of an exception, without its module, of its representation (`KeyError('x')`)."""
+    found = _CLASS.match((text or "")[:EXCEPTION_READ])
+    return (found.group().rpartition(".")[2] if found else "") or UNKNOWN_EXCEPTION
+
+
 def _add(tally: Tally, row: Row, step: int) -> None:
     get = row.get
     name, queue = get("name") or "", get("queue") or ""
@@ -59,6 +70,9 @@ def _add(tally: Tally, row: Row, step: int) -> None:
         at = get(state)
         if at is not None:
             (by_worker if number else by_client)[at // MINUTE].states[number] += step
+    if get("failed") is not None:
+        counts, kind = by_worker[row["failed"] // MINUTE].exceptions, exception_class(get("exception"))
+        counts[kind] = counts.get(kind, 0) + step
     if get("repeats"):
         for state, times in repeats.read(row["repeats"]).items():
             number = _NUMBERS[state]

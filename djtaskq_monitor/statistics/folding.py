@@ -16,7 +16,7 @@ from djtaskq.db.features import features
 from djtaskq.db.fields import from_microseconds, to_microseconds
 from djtaskq.db.retry import Cause, cause
 from djtaskq.db.upsert import MOST_ROWS, Incoming, Upsert
-from djtaskq_monitor.statistics import histogram, labels
+from djtaskq_monitor.statistics import counters, histogram, labels
 from djtaskq_monitor.statistics.contributions import MICRO
 from djtaskq_monitor.statistics.models import FreshStatistics, TaskStatistics
 from djtaskq_monitor.statistics.tally import STATES, Cell, Tally
@@ -75,6 +75,7 @@ def _add(tally: Tally, using: str) -> None:
         for key, cell in _taken(part, using).items():
             sums[key].add(cell)
         _REPLACE.write([_row(key, sums[key]) for key in part], using=using)
+    counters.add(tally, using)
 
 
 def _taken(keys: Sequence[Key], using: str) -> dict[Key, Cell]:

@@ -78,3 +78,30 @@ class FreshStatistics(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class TaskCounter(models.Model):
+    """What was counted of one task name since this row began, for metrics: what it shows never falls.
+
+    Told apart by queue, by worker, or by queue and exception, as `kind` says. `counted` is a cell as text, in
+    which a task that moves to another label is taken away again; `shown` is the most that it ever was.
+    """
+
+    QUEUE, WORKER, EXCEPTION = "queue", "worker", "exception"
+
+    # Of all that follows: together it is longer than an index on MySQL may be.
+    digest = models.CharField(max_length=32, unique=True, editable=False)
+    kind = models.CharField(max_length=9)
+    name = models.CharField(_("task name"), max_length=255)
+    label = models.CharField(_("queue or worker"), max_length=255)
+    exception = models.CharField(_("exception"), max_length=255)
+    counted = models.TextField(default="")
+    shown = models.TextField(default="")
+    at = InstantField(_("last counted"))
+
+    class Meta:
+        verbose_name = _("counter")
+        verbose_name_plural = _("counters")
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.kind, self.name, self.label, self.exception)))

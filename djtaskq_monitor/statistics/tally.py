@@ -32,13 +32,17 @@ class Label(NamedTuple):
 
 @dataclasses.dataclass(slots=True)
 class Cell:
-    """How many reached each of `STATES`; sums of runtimes and waits in microseconds, and their histograms."""
+    """How many reached each of `STATES`; sums of runtimes and waits in microseconds, and their histograms.
+
+    `exceptions` counts those that failed by the name of their exception's class. Only counters keep it.
+    """
 
     states: list[int] = dataclasses.field(default_factory=lambda: [0] * len(STATES))
     runtime: int = 0
     wait: int = 0
     runtimes: Counts = dataclasses.field(default_factory=dict)
     waits: Counts = dataclasses.field(default_factory=dict)
+    exceptions: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def add(self, other: "Cell") -> None:
         self.states = [mine + more for mine, more in zip(self.states, other.states, strict=True)]
@@ -46,10 +50,13 @@ class Cell:
         self.wait += other.wait
         histogram.add(self.runtimes, other.runtimes)
         histogram.add(self.waits, other.waits)
+        for name, count in other.exceptions.items():
+            self.exceptions[name] = self.exceptions.get(name, 0) + count
 
     def __bool__(self) -> bool:
         """Whether anything is left of what was added and taken away."""
-        return any(self.states) or any(self.runtimes.values()) or any(self.waits.values())
+        counts = (self.states, *(each.values() for each in (self.runtimes, self.waits, self.exceptions)))
+        return any(map(any, counts))
 
 
 class Cells(dict[int, Cell]):
@@ -90,6 +97,7 @@ class Tally:
                 cell.wait,
                 histogram.write(cell.runtimes),
                 histogram.write(cell.waits),
+                *([cell.exceptions] if cell.exceptions else []),
             ]
             for label, minute, cell in self
         ]
@@ -103,11 +111,12 @@ class Tally:
 
 def cell(figures: Sequence[object]) -> Cell:
     """A cell of what `Tally.write` and the tables hold of it: states, sums, and histograms as text."""
-    states, runtime, wait, runtimes, waits = figures
+    states, runtime, wait, runtimes, waits, *exceptions = figures
     return Cell(
         list(states),  # type: ignore[call-overload]
         int(runtime),  # type: ignore[call-overload]
         int(wait),  # type: ignore[call-overload]
         histogram.read(str(runtimes)),
         histogram.read(str(waits)),
+        dict(*exceptions),  # type: ignore[call-overload]
     )

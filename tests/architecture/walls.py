@@ -30,6 +30,7 @@ PURE = (
     "djtaskq_monitor.search",
     "djtaskq_monitor.statistics.contributions",
     "djtaskq_monitor.statistics.histogram",
+    "djtaskq_monitor.statistics.shown",
     "djtaskq_monitor.statistics.tally",
 )
 # Celery's modules that need neither an app nor a broker.
@@ -37,7 +38,7 @@ PURE_CELERY = ("celery.schedules", "celery.states", "celery.utils.time")
 
 STOREYS = (
     ("models", "querysets", "managers", "brokers.models", "dashboard.models", "statistics.models"),
-    ("store", "queries", "recording.store", "statistics.folding", "statistics.charts"),
+    ("store", "queries", "recording.store", "statistics.folding", "statistics.charts", "statistics.counters"),
     ("schedulers", "backends", "camera", "admin", "dashboard", "api", "metrics", "views", "management"),
 )
 
