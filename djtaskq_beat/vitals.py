@@ -18,6 +18,8 @@ from djtaskq_beat.querysets import from_now
 # Beat looks for what is due every half second; what waits this long is not looked at.
 MOST_LAG = 60.0
 _DAY = dt.timedelta(days=1)
+# What happened longer ago is told, and is no trouble any more.
+_LATELY = dt.timedelta(hours=1)
 _MOST_BEATS = 50
 # As many of the newest alerts, and of the rows due next, are looked at.
 _MOST_ALERTS = 1_000
@@ -85,7 +87,9 @@ def _alerts(using: str) -> Iterator[Vital]:
     """Runs of the last 24 hours that raised an alert, by its kind; keys of alerts are in order of time."""
     since = timezone.now() - _DAY
     newest = Alert.objects.using(using).order_by("-pk").values_list("kind", "raised_at")[:_MOST_ALERTS]
-    raised = Counter(kind for kind, at in newest if at is not None and at >= since)
+    known = [(kind, at) for kind, at in newest if at is not None and at >= since]
+    raised = Counter(kind for kind, _at in known)
+    lately = {kind for kind, at in known if at >= since + _DAY - _LATELY}
     for kind, name, label, bad, well in (
         (
             Alert.Kind.MISSED,
@@ -106,7 +110,7 @@ def _alerts(using: str) -> Iterator[Vital]:
         yield Vital(
             name=name,
             label=label,
-            level=Level.WARNING if number else Level.WELL,
+            level=Level.WARNING if kind in lately else Level.WELL,
             said=bad % number if number else well,
             value=number,
             url=page("djtaskq_beat_alert_changelist", kind=str(kind)),
@@ -125,7 +129,7 @@ def _set_aside(using: str) -> Iterator[Vital]:
         ) % {"n": found}
     yield Vital(
         name="schedules_set_aside",
-        label=_("Set aside"),
+        label=_("Unreadable schedules"),
         level=Level.BAD if found else Level.WELL,
         said=said,
         value=found,

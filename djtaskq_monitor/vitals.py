@@ -39,7 +39,8 @@ def read() -> Iterator[Vital]:
 
 
 def workers(known: fleet.Fleet) -> Vital:
-    url = page("djtaskq_monitor_workerstate_changelist")
+    query = {"status": "lost"} if known.lost else {}
+    url = page("djtaskq_monitor_workerstate_changelist", **query)
     level, number = Level.WELL, len(known.online)
     if not known.known:
         level = Level.UNUSED
@@ -111,21 +112,21 @@ def _losses(running: Iterable[CameraState]) -> Iterator[Vital]:
     losses = (
         (
             "dropped",
-            _("Dropped"),
+            _("Dropped events"),
             sum(row.dropped for row in rows),
             _("Cameras dropped parts of %d tasks for lack of memory while the database did not take them."),
             _("No camera had to drop anything."),
         ),
         (
             "set_aside",
-            _("Set aside"),
+            _("Rows set aside"),
             sum(row.set_aside for row in rows),
             _("The database refused %d rows for what was in them: the page of the camera says why."),
             _("The database took every row."),
         ),
         (
             "missed",
-            _("Missed"),
+            _("Missed tasks"),
             sum(row.missed or 0 for row in rows),
             _("Workers started %d tasks of which no event came. Start workers with -E."),
             _("No worker told of tasks that were not seen."),

@@ -18,14 +18,14 @@ from django.views.decorators.http import require_safe
 
 from djtaskq.admin import widgets
 from djtaskq.admin.live import unless_unchanged
-from djtaskq.admin.parts import Tab
+from djtaskq.admin.parts import Tab, bar
 from djtaskq.admin.parts.drawings import figure
 from djtaskq.vitals import Level
 from djtaskq_monitor.dashboard import charting, figures, fingerprint, spans
 from djtaskq_monitor.dashboard.links import Links
 from djtaskq_monitor.dashboard.spans import Span
 from djtaskq_monitor.dashboard.state import State, state
-from djtaskq_monitor.models import Dashboard
+from djtaskq_monitor.models import Dashboard, TaskState
 
 _LOOKS = {
     Level.UNUSED: ("waiting", "…"),
@@ -35,6 +35,8 @@ _LOOKS = {
 }
 # As many groups of failures stand on the dashboard.
 _MOST_GROUPS = 8
+# As much of what the newest one of a group said.
+_SHOWN = 120
 
 
 class PageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
@@ -158,9 +160,11 @@ def _tiles(found: State) -> dict[str, Any]:
     """Words and figures of the workers' tile."""
     known, lost = found.fleet, len(found.fleet.lost)
     return {
-        "busy": len(known.busy),
         "online": len(known.online),
-        "busy_text": _("%(n)d busy, with %(tasks)d tasks") % {"n": len(known.busy), "tasks": known.running},
+        "busy_bar": bar(
+            len(known.busy), len(known.online), label=_("Busy"), text=_("%d busy") % len(known.busy)
+        ),
+        "running_text": ngettext("%d task", "%d tasks", known.running) % known.running,
         "lost_badge": widgets.badge("bad", "✗", _("%d lost") % lost) if lost else "",
         "retried_text": _("%s retried") % figure(found.figures.retried),
     }
@@ -185,7 +189,8 @@ def _said_of(found: State) -> str:
 def _links(links: Links, span: Span) -> dict[str, str]:
     return {
         "workers": links.workers(),
-        "lost": links.workers(),
+        "busy": links.workers(status="busy"),
+        "lost": links.workers(status="lost"),
         "running": links.tasks(state="STARTED"),
         "ended": links.tasks(span),
         "failed": links.tasks(span, state="FAILURE"),
@@ -204,6 +209,7 @@ def _failures(found: State, links: Links) -> list[dict[str, Any]]:
             "count": figure(group.count),
             "exception": group.exception or _("no exception told"),
             "task": group.name or _("no name"),
+            "said": group.said[:_SHOWN] if links.may(TaskState) else "",
             "at": widgets.when(group.newest),
             "tasks": links.tasks(
                 found.span,

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from djtaskq_monitor.dashboard.memory import remembered
 from djtaskq_monitor.dashboard.spans import Span
@@ -35,6 +36,14 @@ class Figures:
     def throughput(self) -> float:
         """Tasks that ended, by the minute."""
         return self.ended / self.minutes
+
+    @property
+    def rate(self) -> tuple[float, str]:
+        """The same in the unit that reads best."""
+        by_minute = self.throughput
+        return (
+            (by_minute, _("tasks/min")) if by_minute >= 1 or not by_minute else (60 * by_minute, _("tasks/h"))
+        )
 
     @property
     def failure_rate(self) -> float:

@@ -12,6 +12,22 @@
   const figure = (unit) => (_plot, value) =>
     value === null || value === undefined ? "–" : `${Number(value.toPrecision(4)).toLocaleString()} ${unit}`.trim();
 
+  // A value between two gaps makes no line: it is a dot.
+  const lone = (values) =>
+    [...values.keys()].filter(
+      (at) => values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null,
+    );
+
+  // One line below the axis, by the clock of 24 hours.
+  const two = (number) => String(number).padStart(2, "0");
+  const times = (_plot, places, _axis, _space, step) =>
+    places.map((seconds) => {
+      const at = new Date(seconds * 1000);
+      const day = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+      const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
+      return step >= 86400 || clock === "00:00" ? day : clock;
+    });
+
   const seriesOf = (element, data) =>
     data.series.map((series, number) => {
       const stroke = () => colour(element, `--djtaskq-${series.kind || "running"}`) || colour(element, "--body-fg");
@@ -20,7 +36,7 @@
         stroke,
         width: 1.5,
         dash: DASHES[number % DASHES.length],
-        points: { show: data.x.length < 2 },
+        points: { show: true, size: 5, filter: (plot, number) => lone(plot.data[number]) },
         spanGaps: false,
         value: figure(data.unit || ""),
       };
@@ -47,6 +63,14 @@
     location.assign(url);
   };
 
+  // The legend has the latest figures while nobody points at others.
+  const latest = (plot) => {
+    const last = plot.data[0].length - 1;
+    if (last >= 0 && (plot.legend.idx === null || plot.legend.idx === undefined)) {
+      plot.setLegend({ idx: last }, false);
+    }
+  };
+
   const draw = (element, data) => {
     const holder = element.querySelector(".djtaskq-chart-drawing");
     const options = {
@@ -56,8 +80,8 @@
       legend: { live: true },
       scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.05 : 1] } },
       series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...seriesOf(element, data)],
-      axes: [axis(element, { size: 28 }), axis(element, { size: 52 })],
-      hooks: { setSelect: [brushed] },
+      axes: [axis(element, { size: 28, values: times }), axis(element, { size: 52 })],
+      hooks: { setSelect: [brushed], ready: [latest], setLegend: [latest] },
     };
     holder.replaceChildren();
     return new uPlot(options, [data.x, ...data.series.map((series) => series.values)], holder);

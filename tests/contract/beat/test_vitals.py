@@ -80,6 +80,9 @@ def test_alerts_of_the_last_day_are_counted(database, clock, kind):
     vital = known()[f"{kind}_runs"]
     assert (vital.level, vital.value) == (Level.WARNING, 2)
     assert f"kind={kind}" in vital.url
+    Alert.objects.update(raised_at=clock() - DAY / 12)
+    vital = known()[f"{kind}_runs"]
+    assert (vital.level, vital.value) == (Level.WELL, 3)
 
 
 def test_a_schedule_that_cannot_be_read(make_task, clock):
