@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from djtaskq.conf import conf
 from djtaskq.db.fields import InstantField, to_microseconds
+from djtaskq_monitor.api.models import ApiToken
 from djtaskq_monitor.brokers.models import QueueSample, QueueState
 from djtaskq_monitor.dashboard.models import Dashboard, SavedView, TaskName
 from djtaskq_monitor.managers import TaskStateManager, WorkerStateManager
@@ -20,6 +21,7 @@ from djtaskq_monitor.statistics.contributions import wait
 from djtaskq_monitor.statistics.models import FreshStatistics, Series, TaskCounter, TaskStatistics
 
 __all__ = [
+    "ApiToken",
     "CameraState",
     "Dashboard",
     "FreshStatistics",

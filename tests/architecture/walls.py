@@ -37,7 +37,10 @@ PURE = (
 PURE_CELERY = ("celery.schedules", "celery.states", "celery.utils.time")
 
 STOREYS = (
-    ("models", "querysets", "managers", "brokers.models", "dashboard.models", "statistics.models"),
+    (
+        *("models", "querysets", "managers"),
+        *("api.models", "brokers.models", "dashboard.models", "statistics.models"),
+    ),
     ("store", "queries", "recording.store", "statistics.folding", "statistics.charts", "statistics.counters"),
     ("schedulers", "backends", "camera", "admin", "dashboard", "api", "metrics", "views", "management"),
 )
