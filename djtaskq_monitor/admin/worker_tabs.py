@@ -214,14 +214,17 @@ def _configuration(told: Any) -> Shown:
 
 
 def _is_celerys(name: str) -> bool:
-    prefix = f"{current_app.conf.namespace or 'CELERY'}_"
-    return not name.isupper() or name.startswith(prefix) or name in CELERYS_OLD
+    return not name.isupper() or name.startswith(_prefix()) or name in CELERYS_OLD
+
+
+def _prefix() -> str:
+    """What Celery's settings begin with among Django's: the worker's app and this one are one project's."""
+    return f"{getattr(current_app, 'namespace', None) or 'CELERY'}_"
 
 
 def _documented(name: str) -> SafeString:
     """A setting's name, linked to what Celery says of it."""
-    prefix = f"{current_app.conf.namespace or 'CELERY'}_"
-    anchor = name.removeprefix(prefix).lower().replace("_", "-")
+    anchor = name.removeprefix(_prefix()).lower().replace("_", "-")
     return format_html('<a href="{}" rel="noreferrer">{}</a>', _DOCS.format(anchor), name)
 
 

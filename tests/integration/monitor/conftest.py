@@ -4,6 +4,14 @@ import pytest
 from celery import Celery
 
 from djtaskq_monitor.models import CameraState
+from tests.integration.monitor.controlling import (  # noqa: F401  fixtures
+    control_app,
+    control_broker,
+    control_worker,
+    pages_of_control,
+    processes_of_all,
+    start_worker,
+)
 from tests.waiting import eventually
 
 APP = "tests.integration.monitor.monitorapp"
