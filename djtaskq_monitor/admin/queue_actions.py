@@ -159,8 +159,7 @@ def _shown(waiting: list[Waiting], links: Links) -> list[dict[str, Any]]:
         {
             "message": message,
             "url": links.task(known[message.task_id]) if message.task_id in known else "",
-            "args": redact(message.args or ""),
-            "kwargs": redact(message.kwargs or ""),
+            "arguments": "  ".join(redact(text) for text in (message.args, message.kwargs) if text),
         }
         for message in waiting
     ]

@@ -80,6 +80,9 @@ class QueueStateAdmin(QueueActions, PageAdmin):
             rows=[_line(queue, links) for queue in shown],
             said=_said(found),
             problems=_problems(found),
+            # Not every broker does.
+            tells_held=any(queue.row.unacked is not None for queue in shown),
+            tells_consumers=any(queue.row.consumers is not None for queue in shown),
             camera_runs=bool(monitor.running_cameras()),
             asks=conf().MONITOR_QUEUES_SECONDS is not None,
         )
