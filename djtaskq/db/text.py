@@ -14,7 +14,8 @@ def storable(text: str, max_length: int | None = None) -> str:
     What no database can hold is replaced visibly; what is longer than `max_length` characters is cut, with
     an ellipsis as its last character.
     """
-    if _UNSTORABLE.search(text):
+    # Most texts are ASCII, of which Python knows without looking.
+    if "\x00" in text or (not text.isascii() and _UNSTORABLE.search(text)):
         text = _UNSTORABLE.sub(REPLACEMENT, text)
     if max_length is not None and len(text) > max_length:
         text = text[: max_length - len(ELLIPSIS)] + ELLIPSIS
