@@ -8,10 +8,12 @@ from django.apps import AppConfig
 from django.core import checks
 
 from djtaskq.conf import conf, problems
+from djtaskq_monitor.probing import SHORTEST_TOKEN, networks
 
 
 def register() -> None:
     checks.register(check_events)
+    checks.register(check_probing)
 
 
 def check_events(
@@ -37,6 +39,32 @@ def check_events(
                 " it is not seen before a worker receives it.",
                 hint="Set CELERY_TASK_SEND_SENT_EVENT = True.",
                 id="djtaskq_monitor.W002",
+            )
+        )
+    return found
+
+
+def check_probing(
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001  Django passes it by name
+    **_kwargs: Any,
+) -> list[checks.CheckMessage]:
+    if any(problems()):
+        return []
+    found: list[checks.CheckMessage] = [
+        checks.Error(
+            f"DJTASKQ['MONITOR_PROBE_NETWORKS'] has {text!r}, which is no network.",
+            hint="Write it as in 10.0.0.0/8 or fd00::/8, with no bit set behind the prefix.",
+            id="djtaskq_monitor.E001",
+        )
+        for text in networks()[1]
+    ]
+    token = conf().MONITOR_PROBE_TOKEN
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        found.append(
+            checks.Error(
+                f"DJTASKQ['MONITOR_PROBE_TOKEN'] is shorter than {SHORTEST_TOKEN} characters.",
+                hint='Make one with python -c "import secrets; print(secrets.token_urlsafe())".',
+                id="djtaskq_monitor.E002",
             )
         )
     return found

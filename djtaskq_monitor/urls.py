@@ -3,6 +3,12 @@
 from django.urls import path
 
 from djtaskq_monitor import views
+from djtaskq_monitor.metrics.views import metrics
 
 app_name = "djtaskq_monitor"
-urlpatterns = [path("healthcheck", views.healthcheck, name="healthcheck")]
+urlpatterns = [
+    path("metrics", metrics, name="metrics"),
+    path("healthcheck", views.healthcheck, name="healthcheck"),
+    path("healthcheck/live", views.live, name="live"),
+    path("healthcheck/ready", views.ready, name="ready"),
+]

@@ -1,33 +1,39 @@
+"""Whether all is well, for machines; see `probing` for who may ask."""
+
 from http import HTTPStatus
 
-from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from djtaskq_monitor import queries
-
-PERMISSION = "djtaskq_monitor.view_workerstate"
+from djtaskq_monitor import health
+from djtaskq_monitor.probing import probed
 
 
 @never_cache
 @require_safe
-def healthcheck(request: HttpRequest) -> JsonResponse:
-    """Whether the database answers and a camera writes, 503 if not; and how many workers are online.
+@probed
+def healthcheck(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  a view is given one
+    """Database, broker, camera, workers, and what else tells of itself, with its age; 503 if it is bad."""
+    return _answer(health.whole())
 
-    For staff with the permission to view workers.
-    """
-    try:
-        user = request.user
-        if not (user.is_active and user.is_staff and user.has_perm(PERMISSION)):
-            raise PermissionDenied
-        health = queries.health()
-    except (DatabaseError, InterfaceError):
-        return JsonResponse({"database": False}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    answer = {
-        "database": True,
-        "camera": {"running": health.cameras, "last_write_age": health.last_write},
-        "workers": {"online": health.workers_online},
-    }
-    return JsonResponse(answer, status=HTTPStatus.OK if health.well else HTTPStatus.SERVICE_UNAVAILABLE)
+
+@never_cache
+@require_safe
+@probed
+def ready(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
+    """Whether this process can do its work: 503 while the database or the broker does not answer."""
+    return _answer(health.ready())
+
+
+@never_cache
+@require_safe
+@probed
+def live(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
+    """Whether this process answers at all; it asks nobody else."""
+    return _answer(health.Health(well=True, told={}))
+
+
+def _answer(found: health.Health) -> JsonResponse:
+    status = HTTPStatus.OK if found.well else HTTPStatus.SERVICE_UNAVAILABLE
+    return JsonResponse({"well": found.well, **found.told}, status=status)

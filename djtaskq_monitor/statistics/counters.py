@@ -65,11 +65,10 @@ def gone(now: dt.datetime, using: str) -> QuerySet[TaskCounter]:
     """Counters of names that nobody counts any more, and of workers that are forgotten."""
     old = _before(now, conf().MONITOR_METRICS_EXPIRE)
     silent = _before(now, conf().MONITOR_WORKER_EXPIRE)
-    forgotten = Q(kind=TaskCounter.WORKER) & ~Q(label="")
-    forgotten &= ~Exists(WorkerState.objects.using(using).filter(hostname=OuterRef("label")))
     conditions = Q(at__lt=old) if old else Q(pk__in=())
     if silent:
-        conditions |= forgotten & Q(at__lt=silent)
+        forgotten = ~Exists(WorkerState.objects.using(using).filter(hostname=OuterRef("label")))
+        conditions |= Q(forgotten, ~Q(label=""), kind=TaskCounter.WORKER, at__lt=silent)
     return TaskCounter.objects.using(using).filter(conditions)
 
 
@@ -125,7 +124,7 @@ def _taken(rows: Sequence[TaskCounter], using: str) -> Iterable[tuple[str, str, 
     """What stands in these counters, which nobody else changes from now on."""
     columns = ("digest", "counted", "shown")
     if features(using).returning_upsert:
-        return _TAKE.write(rows, using=using, returning=columns)  # type: ignore[return-value]
+        return _TAKE.write(rows, using=using, returning=columns)
     _TAKE.write(rows, using=using)
     found = TaskCounter.objects.using(using).filter(digest__in=[row.digest for row in rows])
     return found.values_list(*columns)

@@ -118,5 +118,5 @@ def cell(figures: Sequence[object]) -> Cell:
         int(wait),  # type: ignore[call-overload]
         histogram.read(str(runtimes)),
         histogram.read(str(waits)),
-        dict(*exceptions),  # type: ignore[call-overload]
+        dict(*exceptions),
     )

@@ -4,9 +4,8 @@ import datetime as dt
 
 import pytest
 from celery import Celery
-from django.contrib.auth.models import Permission, User
 from django.db import connections
-from django.test.utils import CaptureQueriesContext, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.urls import include, path, reverse
 from django.utils import timezone
 
@@ -205,24 +204,3 @@ def test_outcomes_tell_how_a_task_ended_by_its_events(database):
     assert (known["bad"].state, known["bad"].error) == ("FAILURE", "ValueError('no')")
     assert known["good"].finished.timestamp() == pytest.approx(NOW + 0.9)
     assert "/taskstate/" in known["good"].links[0].url
-
-
-@override_settings(ROOT_URLCONF=__name__)
-def test_the_health_check_is_for_staff_who_may_view_workers(database, client):
-    assert client.get("/celery/healthcheck").status_code == 403
-    user = User.objects.create_user("s", password="s", is_staff=True)
-    client.force_login(user)
-    assert client.get("/celery/healthcheck").status_code == 403
-    user.user_permissions.add(Permission.objects.get(codename="view_workerstate"))
-    assert client.get("/celery/healthcheck").status_code == 503  # no camera runs
-
-
-@override_settings(ROOT_URLCONF=__name__)
-def test_the_health_check_tells_of_camera_and_workers(database, admin_client, running_camera):
-    now = timezone.now().timestamp()
-    record([heartbeat(now - NOW)], database, now)
-    response = admin_client.get("/celery/healthcheck")
-    assert response.status_code == 200
-    answer = response.json()
-    assert answer["workers"] == {"online": 1}
-    assert answer["camera"]["last_write_age"] < 10
