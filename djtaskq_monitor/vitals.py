@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -11,7 +10,8 @@ from django.utils.translation import ngettext
 from djtaskq.conf import conf
 from djtaskq.vitals import Level, Vital, page
 from djtaskq_monitor import fleet
-from djtaskq_monitor.models import CameraState, FreshStatistics, QueueState
+from djtaskq_monitor.brokers import queries
+from djtaskq_monitor.models import CameraState, FreshStatistics
 from djtaskq_monitor.statistics import charts
 
 # How many runs of cameras that never said goodbye are looked at.
@@ -27,7 +27,7 @@ _RECENT = dt.timedelta(minutes=1)
 
 
 def read() -> Iterator[Vital]:
-    """Seven statements or fewer."""
+    """Eight statements or fewer."""
     now = timezone.now()
     yield workers(fleet.fleet(now))
     cameras = list(CameraState.objects.order_by("-last_write")[:_MOST_CAMERAS])
@@ -141,11 +141,11 @@ def _losses(running: Iterable[CameraState]) -> Iterator[Vital]:
 
 def _queues() -> Iterator[Vital]:
     """Queues that nobody takes from, and those that the broker did not tell of."""
-    known = list(QueueState.objects.filter(Q(length__gt=0, consumers=0) | ~Q(problem=""))[:_MOST_CAMERAS])
-    if not known and not QueueState.objects.exists():
+    known = queries.queues()
+    if not known:
         return
-    idle = [row.name for row in known if row.length and row.consumers == 0 and not row.problem]
-    silent = [row for row in known if row.problem]
+    idle = [queue.row.name for queue in known if queue.stuck and not queue.row.problem]
+    silent = [queue.row for queue in known if queue.row.problem]
     level, said = Level.WELL, _("Every queue that holds messages has a consumer.")
     if idle:
         level = Level.BAD

@@ -25,7 +25,7 @@ from djtaskq_monitor.dashboard import charting, figures, fingerprint, spans
 from djtaskq_monitor.dashboard.links import Links
 from djtaskq_monitor.dashboard.spans import Span
 from djtaskq_monitor.dashboard.state import State, state
-from djtaskq_monitor.models import Dashboard, TaskState
+from djtaskq_monitor.models import Dashboard, QueueState, TaskState
 
 _LOOKS = {
     Level.UNUSED: ("waiting", "…"),
@@ -92,7 +92,7 @@ class DashboardAdmin(PageAdmin):
             vitals=[(_LOOKS[vital.level], vital, links.permitted(vital.url)) for vital in found.vitals],
             failures=_failures(found, links),
             failures_said=_said_of(found),
-            queues=[(line, links.tasks(queue=line.row.name)) for line in found.queues],
+            queues=[(line, links.page(QueueState, "change", line.row.pk)) for line in found.queues],
             charts=chart_urls("dashboard", span, charting.KINDS if found.queues else charting.KINDS[:3]),
             verdict=_LOOKS[found.level],
             verdict_text=_verdict(found),

@@ -153,6 +153,8 @@ def _bars(found: list[tuple[float, float, int]]) -> list[dict[str, Any]]:
 def _lately(name: str, span: Span, links: Links) -> dict[str, Any]:
     found = names.lately(name, span)
     said = _("Among all %(n)s tasks of this span that are kept.")
+    if not found.read:
+        said = _("No task of this name is kept that was first seen in this span.")
     if found.reaches is not None:
         said = _("Among the newest %(n)s tasks, back to %(at)s.")
     return {

@@ -53,8 +53,8 @@ def wait(span: Span, points: Sequence[Point]) -> Chart:
 
 def queue_lengths(span: Span) -> Chart:
     step = charts.resolution_of(span.since, span.until)
-    names, found = queues.lengths(span.since, span.until, step, _QUEUES)
-    drawn = [(name, _COLOURS[number % len(_COLOURS)], found[name]) for number, name in enumerate(names)]
+    found = queues.lengths(span.since, span.until, step, _QUEUES)
+    drawn = [(name, kind, values) for kind, (name, values) in zip(_COLOURS, found.items(), strict=False)]
     return _chart(_("Messages in the longest queues"), "", _axis(span, step), drawn, nothing=None)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from djtaskq.vitals import Level, Vital
 from djtaskq_monitor import fleet
+from djtaskq_monitor.brokers.queries import Queue
 from djtaskq_monitor.dashboard import failures, figures, fingerprint, queues
 from djtaskq_monitor.dashboard.memory import remembered
 from djtaskq_monitor.dashboard.spans import Span
@@ -12,13 +13,13 @@ from djtaskq_monitor.dashboard.spans import Span
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class State:
-    """`queues` are the longest of `queue_count`."""
+    """`queues` are those of `queue_count` that need somebody, and the longest."""
 
     span: Span
     vitals: Sequence[Vital]
     fleet: fleet.Fleet
     figures: figures.Figures
-    queues: Sequence[queues.Line]
+    queues: Sequence[Queue]
     queue_count: int
     failures: failures.Failures
 

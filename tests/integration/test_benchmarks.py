@@ -17,6 +17,7 @@ ARGUMENTS = {
 TABLE = re.compile(r"^\|[ :|-]+\|\n\|.*\| [\d,.]+ \|", re.MULTILINE)
 CONTENDERS = {
     "beat_scale": ["bare send_task", "djtaskq, 1 beat", "django-celery-beat", "RedBeat"],
+    "monitor_pages": ["dashboard, 1h", "tasks, all", "dashboard, 304", "tasks, each second"],
     "monitor_store": ["djtaskq", "djtaskq without statistics", "django-celery-monitor's way"],
     "monitor_stream": ["kombu, an empty handler", "djtaskq's camera", "240"],
     "results_cleanup": ["no clean-up", "djtaskq", "django-celery-results", "the next one"],

@@ -1,0 +1,1 @@
+"""What the benchmark of the monitor's pages is made of."""
