@@ -9,8 +9,16 @@ import time
 from collections.abc import Sequence
 
 from benchmarks import harness
-from benchmarks.streams.place import Place, memory, place
-from benchmarks.streams.takers import PATIENCE, Camera, Empty, Flower, Taker, install_flower
+from benchmarks.streams.place import Place, cpu, memory, place
+from benchmarks.streams.takers import (
+    PATIENCE,
+    Camera,
+    Empty,
+    Flower,
+    Taker,
+    TwoCameras,
+    install_flower,
+)
 from tests.emitting import EVENTS, LIST
 from tests.processes import Process
 from tests.waiting import eventually
@@ -38,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--emitters", type=int, default=2, help="processes that send events")
     parser.add_argument("--list", type=int, default=LIST, help="events in a message")
     parser.add_argument("--rate", type=float, default=0, help="tasks a second of each, if not all they can")
+    parser.add_argument("--two", action="store_true", help="with two cameras on one queue, too")
     parser.add_argument("--flower", action="store_true", help="with Flower 2.2, which is installed for that")
     return parser.parse_args()
 
@@ -45,14 +54,17 @@ def _arguments() -> argparse.Namespace:
 def _streams(here: Place, broker: str, options: argparse.Namespace) -> None:
     from djtaskq_monitor.models import TaskState
 
-    takers: list[type[Taker]] = [Empty, Camera, *([Flower] if options.flower else [])]
+    more = {TwoCameras: options.two, Flower: options.flower}
+    takers: list[type[Taker]] = [Empty, Camera, *(kind for kind, wanted in more.items() if wanted)]
     print(f"\n{options.size:,} tasks over {broker} into {options.database}\n")
-    print("| who takes them | events/s | ratio | sent, events/s | taken, of all | most memory, MB |")
-    print("|---|---:|---:|---:|---:|---:|")
+    print("| who takes them | events/s | ratio | sent, events/s | taken, of all |", end="")
+    print(" CPU, us an event | most memory, MB |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
     first = 0.0
     TaskState.objects.all().delete()
     for number, kind in enumerate(takers):
         taker = kind(here)
+        used = cpu(taker.processes)
         emitters = _emit(here, options.size, options, f"stream{number}")
         began, sent = _times(emitters)
         events = EVENTS * options.size
@@ -60,7 +72,8 @@ def _streams(here: Place, broker: str, options: argparse.Namespace) -> None:
         rate = taken / (ended - began)
         first = first or rate
         figures = f"{rate:,.0f} | {rate / first:.2f} | {events / (sent - began):,.0f} | {taken / events:.1%}"
-        print(f"| {kind.name} | {figures} | {memory(taker.process):,.0f} |", flush=True)
+        figures += f" | {(cpu(taker.processes) - used) / max(taken, 1) * 1e6:.1f}"
+        print(f"| {kind.name} | {figures} | {memory(taker.processes):,.0f} |", flush=True)
         taker.stop()
 
 
@@ -87,7 +100,7 @@ def _burst(here: Place, broker: str, options: argparse.Namespace) -> None:
     print(f"|{'---:|' * 8}")
     done = TaskState.objects.filter(state="SUCCESS").count()
     print(f"| {options.burst:,} | {rows:,} | {done:,} | {before:,} | {options.pause:g} |", end="")
-    print(f" {sent - began:.1f} | {ended - began:.1f} | {memory(camera.process):,.0f} |", flush=True)
+    print(f" {sent - began:.1f} | {ended - began:.1f} | {memory(camera.processes):,.0f} |", flush=True)
     camera.stop()
 
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,7 +69,22 @@ def _family(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in _family(int(child)))]
 
 
-def memory(process: Process) -> float:
-    """The most that a process held at any time, in MB."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+def memory(processes: Iterable[Process]) -> float:
+    """The most that one of them held at any time, in MB."""
+    return max(
+        int(_told(process, "status").partition("VmHWM:")[2].split()[0]) / 1024 for process in processes
+    )
+
+
+def cpu(processes: Iterable[Process]) -> float:
+    """The seconds of CPU that they have used, all together."""
+    ticks = 0
+    for process in processes:
+        # The fields after the command's name, which may hold anything.
+        fields = _told(process, "stat").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _told(process: Process, what: str) -> str:
+    return Path(f"/proc/{process.pid}/{what}").read_text()

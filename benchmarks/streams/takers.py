@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.streams.place import Place
+from tests.emitting import EVENTS
 from tests.processes import ROOT
 from tests.servers.places import free_port
 from tests.waiting import eventually
@@ -20,10 +21,10 @@ _FLOWER = ROOT / "build" / "flower"
 
 
 class Taker:
-    """A process that takes events; `taken` tells how many by now, and `at` when that was."""
+    """Processes that take events; `taken` tells how many by now, and when that was."""
 
     name = ""
-    process: Any
+    processes: list[Any]
 
     def taken(self) -> tuple[int, float]:
         raise NotImplementedError
@@ -44,21 +45,22 @@ class Taker:
         return seen
 
     def _said(self) -> str:
-        return f"{self.taken()}; {self.process.output[-2000:]}"
+        return f"{self.taken()}; {[process.output[-2000:] for process in self.processes]}"
 
     def stop(self) -> None:
-        self.process.kill()
+        for process in self.processes:
+            process.kill()
 
 
 class Empty(Taker):
     name = "kombu, an empty handler"
 
     def __init__(self, place: Place) -> None:
-        self.process = place.processes.python("-m", "benchmarks.streams.empty", place.url)
-        self.process.wait_for("ready")
+        self.processes = [place.processes.python("-m", "benchmarks.streams.empty", place.url)]
+        self.processes[0].wait_for("ready")
 
     def taken(self) -> tuple[int, float]:
-        took = [line.split() for line in self.process.output.splitlines() if line.startswith("took ")]
+        took = [line.split() for line in self.processes[0].output.splitlines() if line.startswith("took ")]
         return (int(took[-1][1]), float(took[-1][3])) if took else (0, 0.0)
 
 
@@ -66,29 +68,39 @@ class Camera(Taker):
     """What it has taken is what is in its table, in the last state."""
 
     name = "djtaskq's camera, into the database"
+    count = 1
 
     def __init__(self, place: Place) -> None:
         from djtaskq_monitor.models import CameraState, TaskState
 
         self._tasks, self._runs = TaskState.objects, CameraState.objects
         known = self._runs.count()
-        self.process = place.processes.camera(
-            APP,
-            "--frequency=1",
-            environment={"DJANGO_SETTINGS_MODULE": "tests.settings", "DJTASKQ_TEST_BROKER_URL": place.url},
-        )
-        self.process.wait_for("Connected to", timeout=120)
-        self.process.wait_for(lambda: self._runs.count() > known, timeout=120)
+        self._before = self._tasks.count()
+        environment = {"DJANGO_SETTINGS_MODULE": "tests.settings", "DJTASKQ_TEST_BROKER_URL": place.url}
+        self.processes = [
+            place.processes.camera(APP, "--frequency=1", environment=environment) for _ in range(self.count)
+        ]
+        for process in self.processes:
+            process.wait_for("Connected to", timeout=120)
+        self.processes[0].wait_for(lambda: self._runs.count() == known + self.count, timeout=120)
 
     def taken(self) -> tuple[int, float]:
-        return 3 * self._tasks.filter(outcome="SUCCESS").count(), time.time()
+        return EVENTS * (self._tasks.filter(outcome="SUCCESS").count() - self._before), time.time()
 
     def received(self) -> int:
         """How many events it had taken at its last write."""
         return int(self._runs.order_by("-pk").values_list("received", flat=True)[0])
 
     def stop(self) -> None:
-        assert self.process.stop() == 0, self.process.output
+        for process in self.processes:
+            assert process.stop() == 0, process.output
+
+
+class TwoCameras(Camera):
+    """On one queue, of which the broker gives each a part."""
+
+    name = "two of them on one queue"
+    count = 2
 
 
 class Flower(Taker):
@@ -100,9 +112,10 @@ class Flower(Taker):
         port = free_port()
         self._metrics = f"http://127.0.0.1:{port}/metrics"
         command = [_FLOWER / "bin" / "celery", f"--broker={place.url}", "flower", "--address=127.0.0.1"]
-        self.process = place.processes.start(*command, f"--port={port}")
-        eventually(self._page, timeout=60, interval=0.2, message=lambda: self.process.output)
-        self.process.wait_for("Connected to", timeout=60)
+        process = place.processes.start(*command, f"--port={port}")
+        self.processes = [process]
+        eventually(self._page, timeout=60, interval=0.2, message=lambda: process.output)
+        process.wait_for("Connected to", timeout=60)
 
     def _page(self) -> str:
         try:
