@@ -42,7 +42,7 @@ class QueueStateAdmin(QueueActions, PageAdmin):
     def get_urls(self) -> list[URLPattern]:
         return [
             self.url("", self.listing, "changelist"),
-            self.url("<int:pk>/", self.page, "change"),
+            self.url("<int:pk>/change/", self.page, "change"),
             self.url("<int:pk>/chart/<str:kind>/", self.chart, "chart"),
             *self.action_urls(),
         ]
