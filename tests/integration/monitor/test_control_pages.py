@@ -18,6 +18,7 @@ from tests.integration.monitor.controlling import APP, NAME
 from tests.waiting import eventually
 
 SLOW = f"{APP}.slow"
+LIST = reverse("admin:djtaskq_monitor_workerstate_changelist")
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pages_of_control")]
 
 
@@ -186,3 +187,23 @@ def test_tasks_of_the_list_are_revoked_together_without_those_that_have_ended(
     assert sorted(LogEntry.objects.values_list("object_id", flat=True)) == sorted(
         str(each.pk) for each in rows[:2]
     )
+
+
+def test_what_a_worker_answers_is_escaped(admin_client, row, control_app):
+    html = "<script>alert(1)</script>"
+    give(admin_client, "add-consumer", row, queue=html)
+    shown = eventually(lambda: (found := tab(admin_client, row, "queues")) and "alert(1)" in found and found)
+    assert html not in shown
+    give(admin_client, "cancel-consumer", row, queue=html)
+    control_app.send_task(SLOW, (60, html), task_id=html)
+    control_app.send_task(f"{APP}.add", (html, html), task_id="later", countdown=600)
+    eventually(lambda: "later" in tab(admin_client, row, "scheduled"), timeout=20)
+    for name in ("active", "reserved", "scheduled"):
+        assert html not in tab(admin_client, row, name)
+    give(admin_client, "revoke", ids="later")
+    _response, told = give(admin_client, "terminate", ids=html, signal="SIGKILL", confirmed="yes")
+    assert "alert(1)" in told[0]
+    for url in (LIST, reverse("admin:djtaskq_monitor_workerstate_change", args=[row.pk])):
+        assert html not in admin_client.get(url).content.decode()
+    assert html not in tab(admin_client, row, "revoked")
+    eventually(lambda: "It runs no task." in tab(admin_client, row, "active"), timeout=20)
