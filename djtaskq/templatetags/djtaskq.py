@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from djtaskq.admin import parts, widgets
 from djtaskq.admin.navigation import navigation
+from djtaskq.admin.themes import unfolded
 
 register = template.Library()
 
@@ -41,7 +42,7 @@ register.simple_tag(parts.timeline, name="timeline")
 @register.inclusion_tag("djtaskq/assets.html")
 def djtaskq_assets() -> dict[str, Any]:
     """The style sheet and the scripts of each of our pages."""
-    return {"scripts": SCRIPTS}
+    return {"scripts": SCRIPTS, "unfolded": unfolded()}
 
 
 @register.inclusion_tag("djtaskq/charts.html")
@@ -51,11 +52,15 @@ def djtaskq_charts() -> dict[str, Any]:
 
 
 @register.simple_tag(takes_context=True)
-def djtaskq_navigation(context: Any) -> SafeString | str:
-    """The way to the other pages, how often the page is refreshed, and its keys."""
+def djtaskq_navigation(context: Any, *, unfold: bool = False) -> SafeString | str:
+    """The way to the other pages, how often the page is refreshed, and its keys.
+
+    `unfold` says that this is the place for it under django-unfold: elsewhere it is empty, and the other way
+    round.
+    """
     request = context.get("request")
-    if request is None:
-        return ""  # a project without that context processor
+    if request is None or unfold != unfolded():
+        return ""  # without that context processor nobody knows who asks
     shown = {"entries": navigation(request), "intervals": INTERVALS, "now": f"{time.time():.3f}"}
     return template.loader.render_to_string("djtaskq/navigation.html", shown)
 

@@ -160,6 +160,7 @@ class Pages(Validation):
         to_come = outlook(row, now)
         runs = last_runs(row.pk, IN_STRIP)
         return {
+            "panel_template": "djtaskq_beat/periodic_task_panel.html",
             "row": row,
             "in_words": in_words(row),
             "notation": notation(row),

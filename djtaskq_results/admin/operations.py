@@ -37,7 +37,6 @@ class OperationAdmin(LiveAdmin, BigTableAdmin):
     list_display_links = ("what",)
     ordering = ("-created_at",)
     empty_page = "djtaskq_results/no_operations.html"
-    change_form_template = "djtaskq_results/operation_change_form.html"
     readonly_fields = ("what", "which", "how", "username", "began", "over", "problem")
     fields = readonly_fields
 
@@ -69,6 +68,7 @@ class OperationAdmin(LiveAdmin, BigTableAdmin):
         operation = kwargs.get("obj")
         if operation is not None:
             context |= {
+                "panel_template": "djtaskq_results/operation_panel.html",
                 "operation": operation,
                 "handled": _handled(operation),
                 "state": _state(operation),

@@ -171,6 +171,7 @@ class ResultPage(KeysetAdmin):
         original, repeats = queries.reruns(row.task_id)
         tree = relatives.family_of(row.task_id, detail)
         panel = {
+            "panel_template": "djtaskq_results/task_result_panel.html",
             "row": row,
             "detail": detail,
             "runtime": queries.runtime(row),

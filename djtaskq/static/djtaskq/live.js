@@ -49,6 +49,9 @@
   const swap = (text) => {
     const fresh = new DOMParser().parseFromString(text, "text/html");
     for (const old of regions()) {
+      if (old.parentElement.closest("[data-live]")) {
+        continue; // a part of one that is changed as a whole
+      }
       const wanted = fresh.querySelector(`[data-live="${CSS.escape(old.dataset.live)}"]`);
       if (wanted) {
         const focused = old.contains(document.activeElement) ? document.activeElement : null;

@@ -51,7 +51,7 @@
         }
         morph(known, wanted);
       } else {
-        old.insertBefore(document.adoptNode(wanted), place);
+        old.insertBefore(document.importNode(wanted, true), place);
       }
     }
     while (place) {

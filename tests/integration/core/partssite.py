@@ -25,7 +25,7 @@ PAGE = """
 <form>{% filter_bar fields others "?" %}</form>
 {% tabs tabs text %}
 <section data-live="rows"><h2 id="version">{{ state.version }}</h2>
-  <table>{% for row in state.rows %}<tr data-row="{{ row }}">
+  <table data-live="inner">{% for row in state.rows %}<tr data-row="{{ row }}">
     <td><input class="action-select" type="checkbox" value="{{ row }}"></td>
     <td><a href="?{{ row }}" id="link-{{ row }}">{{ row }}</a></td><td class="hostile">{{ text }}</td>
   </tr>{% endfor %}</table>
