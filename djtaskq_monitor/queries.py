@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from celery import states
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,7 +17,10 @@ from djtaskq_monitor.models import CameraState, TaskState, WorkerState
 from djtaskq_monitor.recording.order import ENDED_STATES
 
 # What a list shows: never the columns that can be of any size.
-LISTED = ("task_id", "name", "state", "worker", "queue", "tstamp", "received", "runtime", "retries")
+LISTED = (
+    *("task_id", "name", "state", "worker", "queue", "tstamp"),
+    *("first_seen", "sent", "received", "runtime", "retries"),
+)
 _ENDS = ("succeeded", "failed", "revoked", "rejected", "cancelled")
 # The states in the order in which a task goes through them.
 TIMELINE = ("sent", "received", "started", "retried", *_ENDS)
@@ -46,9 +49,8 @@ def in_state(rows: QuerySet[Any], state: str | None) -> QuerySet[Any]:
     return rows.filter(outcome=None, state=state)
 
 
-def search(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
-    """Rows whose task id starts with `term`, or whose task name is `term`: both have an index."""
-    return rows.filter(Q(task_id__startswith=term) | Q(name=term))
+def by_id(task_id: str) -> TaskState | None:
+    return TaskState.objects.filter(task_id=task_id).only("pk").first()
 
 
 def timeline(task: TaskState) -> list[tuple[str, dt.datetime, float | None]]:

@@ -9,7 +9,7 @@ import datetime as dt
 import functools
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from djtaskq.errors import DjtaskqError
@@ -20,7 +20,8 @@ LONGEST, MOST_TOKENS, DEEPEST, SHORTEST = 2_048, 128, 5, 3
 # What a bare word is looked for in.
 EVERYWHERE = ("id", "name", "state", "worker", "args", "kwargs", "result")
 TEXTS = ("name", "worker", "args", "kwargs", "result", "exception", "traceback")
-SAME = ("state", "queue", "root", "parent")
+IDS = ("root", "parent")
+SAME = ("state", "queue", *IDS)
 TIMES = ("seen", "sent", "received", "started", "eta")
 NUMBERS = ("runtime", "retries")
 FIELDS = frozenset((*TEXTS, *SAME, *TIMES, *NUMBERS, "id", "since", "until"))
@@ -66,7 +67,7 @@ class Text:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Same:
-    """The field is `value`, whatever the case."""
+    """The field is `value`; of a state and a queue whatever the case."""
 
     field: str
     value: str
@@ -298,7 +299,7 @@ def _comparison(field: str, value: str, position: int, now: dt.datetime) -> Tree
             raise SearchError("retries: takes a whole number, as in retries:>=2", position)
         return Compared(field, sign or "=", int(text))
     if field == "runtime":
-        span = _seconds(text)
+        span = seconds(text)
         if span is None:
             raise SearchError(
                 "runtime: takes a time with a unit, as in runtime:>5s or runtime:<200ms", position
@@ -326,7 +327,8 @@ def _in_time(field: str, sign: str, begin: dt.datetime, end: dt.datetime) -> Tre
     return And((Compared(field, ">=", begin), Compared(field, "<", end)))
 
 
-def _seconds(text: str) -> float | None:
+def seconds(text: str) -> float | None:
+    """A span as `5s`, `200ms`, `1.5h`, without a unit in seconds; None for everything else."""
     found = _SPAN.fullmatch(text)
     if found is None or len(found[1]) > 12:  # noqa: PLR2004  longer than any task runs
         return None
@@ -336,7 +338,7 @@ def _seconds(text: str) -> float | None:
 def _times(text: str, now: dt.datetime) -> tuple[dt.datetime, dt.datetime] | None:
     """From when to when `text` is: a day is as long as it is, `24h` is the moment that long ago."""
     try:
-        span = _seconds(text) if text and text[-1].isalpha() and not text.endswith("Z") else None
+        span = seconds(text) if text and text[-1].isalpha() and not text.endswith("Z") else None
         if span is not None:
             return now - dt.timedelta(seconds=span), now - dt.timedelta(seconds=span)
         begin = dt.datetime.fromisoformat(text)
@@ -345,6 +347,12 @@ def _times(text: str, now: dt.datetime) -> tuple[dt.datetime, dt.datetime] | Non
         return tuple(each if each.tzinfo else each.replace(tzinfo=zone) for each in (begin, end))  # type: ignore[return-value]
     except (ValueError, OverflowError):
         return None
+
+
+def moment(text: str, now: dt.datetime) -> dt.datetime | None:
+    """A date, a time, or a span before `now`; None for everything else."""
+    times = _times(text.strip(), now)
+    return None if times is None else times[0]
 
 
 def _length(text: str) -> dt.timedelta:
@@ -358,6 +366,12 @@ def _length(text: str) -> dt.timedelta:
     if len(digits.replace(":", "")) > 4:  # noqa: PLR2004  hours, minutes and seconds
         return dt.timedelta(seconds=1)
     return dt.timedelta(minutes=1) if len(digits) > 2 else dt.timedelta(hours=1)  # noqa: PLR2004  hours alone
+
+
+def all_of(trees: Iterable[Tree | None]) -> Tree:
+    """All these conditions at once."""
+    known: list[Tree] = [tree for tree in trees if tree is not None and not isinstance(tree, Everything)]
+    return _joined(And, known) if known else Everything()
 
 
 def fields_of(tree: Tree) -> frozenset[str]:
@@ -398,12 +412,14 @@ def _text(condition: Text, task: Mapping[str, Any]) -> bool:
 
 @_meets.register
 def _same(condition: Same, task: Mapping[str, Any]) -> bool:
-    return bool(_lower(task.get(condition.field)) == condition.value.casefold())
+    if condition.field not in {"state", "queue"}:
+        return bool(task.get(condition.field) == condition.value)
+    return _lower(task.get(condition.field)) == condition.value.casefold()
 
 
 @_meets.register
 def _begins(condition: Begins, task: Mapping[str, Any]) -> bool:
-    return _lower(task.get("id")).startswith(condition.value.casefold())
+    return str(task.get("id") or "").startswith(condition.value)
 
 
 @_meets.register

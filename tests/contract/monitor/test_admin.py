@@ -55,17 +55,19 @@ def test_the_pages_cost_the_same_statements_however_many_rows_there_are(
             assert page(admin_client, name).status_code == 200
         return len(captured)
 
-    record([*success("t"), heartbeat(0)], database)
+    record([heartbeat(0), *(each for number in range(60) for each in success(f"s{number}"))], database)
     before = statements("taskstate_changelist"), statements("workerstate_changelist")
     record([each for number in range(60) for each in success(f"t{number}", worker=f"w{number}@h")], database)
     assert (statements("taskstate_changelist"), statements("workerstate_changelist")) == before
-    assert max(before) <= 8
+    # Beside the rows: the person, the saved views, the cameras, a count for each state, suggestions.
+    assert max(before) <= 24
 
 
 @pytest.mark.parametrize(
     ("query", "found"),
     [
         ({"q": "abc"}, ["abcdef"]),
+        ({"q": "id:abc"}, ["abcdef"]),
         ({"q": "proj.other"}, ["zzz"]),
         ({"state": "RETRY"}, []),
         ({"q": "none"}, []),
