@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from djtaskq.admin import widgets
-from djtaskq.admin.live import unless_unchanged
+from djtaskq.admin.live import is_live, unless_unchanged
 from djtaskq.admin.parts import Tab, bar
 from djtaskq.admin.parts.drawings import figure
 from djtaskq.vitals import Level
@@ -63,7 +63,11 @@ class PageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the 
         return path(route, self.admin_site.admin_view(require_safe(permitted)), name=name)
 
     def context(self, request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
-        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts, **more}
+        """The frame of a page; a page that refreshes itself takes its live parts alone."""
+        if is_live(request):
+            return {"layout": "djtaskq_monitor/bare.html", "title": title, **more}
+        around = self.admin_site.each_context(request)
+        return {**around, "layout": "djtaskq/page.html", "title": title, "opts": self.opts, **more}
 
 
 @admin.register(Dashboard)

@@ -155,6 +155,7 @@ def test_a_viewer_who_has_it_already_is_told_so_in_few_statements(database, admi
     record(success("t"), database)
     first = admin_client.get(url(), headers={HEADER: "1"})
     again = {HEADER: "1", "If-None-Match": first["ETag"]}
+    assert 'data-live="verdict"' in first.content.decode()
     assert (first.status_code, admin_client.get(url(), headers=again).status_code) == (200, 304)
     record(success("t2"), database)
     assert admin_client.get(url(), headers=again).status_code == 200
