@@ -11,6 +11,7 @@ MARIADB = Need("MariaDB", ("mariadbd", "mariadb-install-db"), ("mariadb-server",
 PGBOUNCER = Need("PgBouncer", ("pgbouncer",), ("pgbouncer",))
 REDIS = Need("Redis", ("redis-server",), ("redis-server",))
 RABBITMQ = Need("RabbitMQ", ("rabbitmq-server", "epmd"), ("rabbitmq-server",))
+PROMETHEUS = Need("Prometheus", ("prometheus", "promtool"), ("prometheus",))
 BROWSER = Need("Chromium with its driver", ("chromium", "chromedriver"), ("chromium", "chromium-driver"))
 
 COMPILER = Need("a C compiler", ("cc",), ("gcc", "libc6-dev"))
@@ -27,7 +28,7 @@ class _Headers(Need):
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 HEADERS = _Headers("Python's C headers", (), (f"python{_VERSION}-dev",))
 
-SERVERS = (POSTGRESQL, MARIADB, REDIS, RABBITMQ, PGBOUNCER)
+SERVERS = (POSTGRESQL, MARIADB, REDIS, RABBITMQ, PGBOUNCER, PROMETHEUS)
 
 # mysqlclient, Django's driver for MariaDB and MySQL, is published as source alone.
 MYSQLCLIENT = (COMPILER, PKG_CONFIG, MARIADB_LIBRARY, HEADERS)

@@ -12,6 +12,7 @@ from tools.needs import BROWSER, MARIADB, POSTGRESQL, RABBITMQ, REDIS, SERVERS
 def bare_machine(monkeypatch, tmp_path):
     """Nothing is installed, and we are nobody who may install."""
     monkeypatch.setenv(ONLY_HERE, str(tmp_path))
+    monkeypatch.delenv("DJTASKQ_TEST_SERVERS", raising=False)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     return tmp_path
 
@@ -25,9 +26,9 @@ def test_one_sentence_names_all_that_is_missing_and_the_command_that_installs_it
     with pytest.raises(MissingProgramsError) as raised:
         ensure([*SERVERS, BROWSER])
     assert str(raised.value) == (
-        "PostgreSQL, MariaDB, Redis, RabbitMQ, PgBouncer and Chromium with its driver are not installed "
-        "here: run `sudo apt-get install --no-install-recommends postgresql mariadb-server redis-server "
-        "rabbitmq-server pgbouncer chromium chromium-driver` and try again."
+        "PostgreSQL, MariaDB, Redis, RabbitMQ, PgBouncer, Prometheus and Chromium with its driver are not "
+        "installed here: run `sudo apt-get install --no-install-recommends postgresql mariadb-server "
+        "redis-server rabbitmq-server pgbouncer prometheus chromium chromium-driver` and try again."
     )
 
 
