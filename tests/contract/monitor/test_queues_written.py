@@ -2,6 +2,8 @@
 
 import datetime as dt
 import logging
+import socket
+import time
 
 import pytest
 from celery import Celery
@@ -154,6 +156,23 @@ def test_a_thread_that_is_told_to_stop_has_ended_soon(database, app):
     watch = Watch(app)
     watch.start()
     watch.stop()
+    assert not watch.is_alive()
+
+
+def test_a_question_that_is_under_way_does_not_hold_up_the_end(database, monkeypatch):
+    monkeypatch.setattr("djtaskq_monitor.brokers.choosing.CONNECT_SECONDS", 60)
+    monkeypatch.setattr("djtaskq_monitor.brokers.broker.CONNECT_SECONDS", 60)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(20)
+        url = f"amqp://127.0.0.1:{silent.getsockname()[1]}/"
+        watch = Watch(Celery("mute", broker=url, set_as_current=False))
+        watch.start()
+        connection, _address = silent.accept()
+        started = time.monotonic()
+        watch.stop()
+        assert time.monotonic() - started < 5
+        connection.close()
+    watch.join(20)
     assert not watch.is_alive()
 
 
