@@ -31,6 +31,8 @@ else:  # generic for the type checker alone
 MOST = 1_000
 # Of a key that is one: all that a bigint holds.
 DIGITS = 18
+# An answer up to this length needs no box of its own.
+SHORT = 120
 # What the list of workers offers itself; the rest is behind “Other command…”.
 ON_LIST = (
     *("ping", "rate-limit", "pool-grow", "pool-shrink", "autoscale", "pool-restart"),
@@ -208,4 +210,6 @@ def _shown(answer: Answer) -> Any:
     if answer.kind != Kind.ANSWERED or answer.twins:
         return answer_text(answer)
     value = redactor().value(answer.value)
-    return widgets.block(value) if isinstance(value, str) else widgets.pretty_json(value)
+    if isinstance(value, str):
+        return value if len(value) < SHORT and "\n" not in value else widgets.block(value)
+    return widgets.pretty_json(value)

@@ -103,7 +103,7 @@ class WorkerPages(_ModelAdmin):
             "asked": True,
             "template": about.template,
             "may": {name.replace("-", "_"): may(request, command) for name, command in COMMANDS.items()},
-            "seconds": conf().MONITOR_CONTROL_SECONDS,
+            "seconds": f"{conf().MONITOR_CONTROL_SECONDS:g}",
             "heard": widgets.when(worker.last_heartbeat),
             "badge": widgets.state_badge(worker.status()),
         }

@@ -26,6 +26,7 @@ from djtaskq_monitor.models import TaskState
 MOST = 100
 # A text up to this length is no text to be copied.
 SHORT = 60
+_NOTHING = ("()", "[]", "{}")
 _STATS = Question(method="stats")
 _DOCS = "https://docs.celeryq.dev/en/stable/userguide/configuration.html#{}"
 
@@ -171,7 +172,10 @@ def _requests(told: Any) -> Shown:
 
 def _argument(value: Any) -> SafeString | str:
     hidden = redactor().value(value)
-    return parts.cut_text(hidden if isinstance(hidden, str) else repr(hidden), 60) if value else widgets.DASH
+    text = hidden if isinstance(hidden, str) else repr(hidden)
+    if not value or text in _NOTHING:
+        return ""
+    return parts.cut_text(text, SHORT) if len(text) > SHORT else format_html("<code>{}</code>", text)
 
 
 def _instant(value: Any) -> dt.datetime | None:

@@ -41,7 +41,15 @@ STOREYS = (
         *("models", "querysets", "managers"),
         *("api.models", "brokers.models", "dashboard.models", "statistics.models"),
     ),
-    ("store", "queries", "recording.store", "statistics.folding", "statistics.charts", "statistics.counters"),
+    (
+        "store",
+        "queries",
+        "control",
+        "recording.store",
+        "statistics.folding",
+        "statistics.charts",
+        "statistics.counters",
+    ),
     ("schedulers", "backends", "camera", "admin", "dashboard", "api", "metrics", "views", "management"),
 )
 

@@ -207,3 +207,17 @@ def test_what_a_worker_answers_is_escaped(admin_client, row, control_app):
         assert html not in admin_client.get(url).content.decode()
     assert html not in tab(admin_client, row, "revoked")
     eventually(lambda: "It runs no task." in tab(admin_client, row, "active"), timeout=20)
+
+
+def test_all_tasks_that_a_filter_leaves_are_revoked_and_none_that_came_after(admin_client, row, control_app):
+    wanted = [task(f"waits-{number}", "RECEIVED") for number in range(3)]
+    task("runs", "STARTED")
+    url = reverse("admin:djtaskq_monitor_taskstate_changelist", query={"state": "RECEIVED"})
+    data = {"action": "revoke", "index": 0, "_selected_action": [wanted[0].pk], "select_across": "1"}
+    response = admin_client.post(url, data)
+    assert response.context["count"] == 3
+    late = task("came-after", "RECEIVED")
+    admin_client.post(url, {**data, "confirmed": "yes", "up_to": response.context["up_to"]})
+    revoked = set(ask_one(control_app, Question(method="revoked"), NAME, seconds=10).value)
+    assert {each.task_id for each in wanted} <= revoked
+    assert not {"runs", late.task_id} & revoked
