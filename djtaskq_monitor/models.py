@@ -227,8 +227,6 @@ class TaskState(models.Model):
         """How many seconds the last attempt that started had waited in its queue; None if nobody knows."""
         times = (self.sent, _aware(self.eta), self.started)
         sent, eta, started = (None if at is None else to_microseconds(at) for at in times)
-        times = (self.sent, _aware(self.eta), self.started)
-        sent, eta, started = (None if at is None else to_microseconds(at) for at in times)
         waited = wait(sent, eta, started, retries=self.retries)
         return None if waited is None else waited / MICRO
 
@@ -254,9 +252,9 @@ class CameraState(models.Model):
 
     `received` and `rejected` count events, `written` rows, and `dropped` tasks that lost something for lack
     of memory. `set_aside` counts rows that the database refused for what was in them; `pending` is what waits
-    to be written. `missed` counts tasks that workers started, by their own count, without an event that came
-    here; None if nobody can know. From `away_from` to `away_until` nobody took events, and the broker did not
-    keep them.
+    to be written. `missed` counts tasks that workers started, by their own count, of which
+    no event came; None if nobody can know. From `away_from` to `away_until` nobody took events, and the
+    broker did not keep them.
     """
 
     host = models.CharField(_("host"), max_length=NAME_LENGTH)

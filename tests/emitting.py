@@ -43,6 +43,9 @@ def main() -> None:
         for _ in range(3):
             dispatcher.send("worker-heartbeat", **HEARTBEAT, processed=options.count)
         _say("ended")
+        while options.stay:
+            time.sleep(_BETWEEN_HEARTBEATS / 2)
+            dispatcher.send("worker-heartbeat", **HEARTBEAT, processed=options.count)
 
 
 def _emit(dispatcher: Any, options: argparse.Namespace) -> None:
@@ -90,6 +93,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--hostname", default="celery@emitting", help="the worker's name")
     parser.add_argument("--list", type=int, default=LIST, help="events in a message")
     parser.add_argument("--rate", type=float, default=0, help="tasks a second, if not as fast as it goes")
+    parser.add_argument("--stay", action="store_true", help="go on living, without tasks, until killed")
     return parser.parse_args()
 
 

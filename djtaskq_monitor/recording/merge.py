@@ -12,7 +12,7 @@ several cameras, and the row is the same. Each column follows one of five rules:
   bring their own gaps with them. Where two keys are equal, each column takes the greater of the two values,
   and text compares by its MD5, since that order is the same in Python and in every database.
 
-`djtaskq_monitor.recording.store` says the same in SQL from the same tables; a contract test holds the two
+`djtaskq_monitor.recording.assignments` says the same in SQL, of the same rules; a contract test holds the two
 against each other.
 """
 

@@ -131,7 +131,8 @@ class Missed:
             return  # one that waited in a queue says less than what is recorded
         else:
             self._followed[process] = _Followed(told, told, told, _gap(process, known, told))
-        self._known[hostname] = pid, told
+        if known is None or told.at > known[1].at:
+            self._known[hostname] = pid, told
 
     def gaps(self) -> Iterator[Gap]:
         """Those that are to be looked at: whose events must have arrived by now, if they come at all."""

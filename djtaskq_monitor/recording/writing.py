@@ -59,15 +59,17 @@ class _Overtaken(Exception):
 def _write(changes: Sequence[Change], upsert: Upsert, make: Make, using: str, *, checked: bool) -> None:
     model = upsert.rules.model
     before = _read(model, [change[TASK.key] for change in changes], using)
+    counting = conf().MONITOR_STATISTICS
     tally = Tally()
     rows: list[Any] = []
     for change in changes:
         held = before.get(change[TASK.key])
         after = dict(change) if held is None else _merged(held, change)
-        add_difference(tally, held, after)
+        if counting:
+            add_difference(tally, held, after)
         rows.append(make(change | {"repeats": after.get("repeats")}))
     written = _upserted(upsert, rows, using)
-    counted = tally.write() if conf().MONITOR_STATISTICS else ""
+    counted = tally.write()
     if counted:
         FreshStatistics.objects.using(using).create(body=counted)
     if checked and any(

@@ -57,8 +57,8 @@ class Scene:
         camera.kill()
         self.killed += 1
 
-    def emit(self, count, *, rate=0, name="worker"):
-        """Tell of `count` tasks that succeed, about `rate` a second."""
+    def emit(self, count, *, rate=0, name="worker", stay=False):
+        """Tell of `count` tasks that succeed, about `rate` a second; `stay` to live on after them."""
         hostname = f"{name}{len(self._emitted)}@test"
         emitter = self._processes.python(
             *(
@@ -68,6 +68,7 @@ class Scene:
                 str(count),
                 f"--hostname={hostname}",
                 f"--rate={rate}",
+                *(["--stay"] if stay else []),
             ),
             environment=self._environment,
         )
@@ -124,10 +125,6 @@ class Scene:
                 settled=settled,
             )
         )
-
-    def _said(self, cameras):
-        left = sorted(self.left())
-        return "\n".join([f"{len(left)} left: {left[:5]}", *(camera.output[-3000:] for camera in cameras)])
 
     def left(self):
         """The tasks that are not in the table with all that was told of them."""
