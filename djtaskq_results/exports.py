@@ -1,4 +1,7 @@
-"""Results as CSV and as JSON, row by row: neither the rows nor the file are ever in memory as a whole."""
+"""Results as CSV and as JSON, row by row: neither the rows nor the file are ever in memory as a whole.
+
+Secrets are in neither, as on the pages; nor is what nobody can look into, unless nothing is to be taken out.
+"""
 
 import csv
 import json
@@ -8,6 +11,9 @@ from typing import Any
 from django.db.models import F, QuerySet
 from django.db.models.functions import Left
 
+from djtaskq import tracebacks
+from djtaskq.redaction import MARK
+from djtaskq.redactor import redactor
 from djtaskq_results.plain import JSON, value
 
 BATCH = 200
@@ -57,11 +63,43 @@ def _rows(rows: QuerySet[Any]) -> Iterator[dict[str, Any]]:
     while batch := list(found.filter(pk__gt=last)[:BATCH]):
         for row in batch:
             last = row["pk"]
-            yield {**row, **{name: _cut(row.pop(f"cut_{name}")) for name in TEXTS}}
+            binary = row["content_encoding"] == "binary"
+            told = {name: _told(name, row.pop(f"cut_{name}"), binary=binary) for name in TEXTS}
+            yield {**row, **told}
 
 
-def _cut(text: str | None) -> str | None:
-    return text if text is None or len(text) <= CELL else f"{text[:CELL]}…"
+def redacted(column: str, text: str) -> str:
+    """A text as it may be shown: JSON is JSON still, and of a traceback the lines of source stay."""
+    if not redactor():
+        return text
+    if column != "traceback":
+        return _redacted_json(text)
+    parts = tracebacks.parts(text)
+    shown = [
+        redactor().text(part.text) if isinstance(part, tracebacks.Words) else part.text for part in parts
+    ]
+    if shown == [part.text for part in parts]:
+        return text
+    return "\n".join(shown) + ("\n" if text.endswith("\n") else "")
+
+
+def _redacted_json(text: str) -> str:
+    try:
+        stored = json.loads(text)
+        shown = redactor().value(stored)
+    except (ValueError, RecursionError):
+        return redactor().text(text)
+    return text if shown == stored else json.dumps(shown, ensure_ascii=False)
+
+
+def _told(column: str, text: str | None, *, binary: bool) -> str | None:
+    if text and binary and column != "traceback" and redactor():
+        return MARK
+    return text if text is None else _cut(redacted(column, text[: CELL + 1]), whole=len(text) <= CELL)
+
+
+def _cut(text: str, *, whole: bool) -> str:
+    return text if whole else f"{text[:CELL]}…"
 
 
 def _cell(given: Any) -> str:

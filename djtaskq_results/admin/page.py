@@ -22,13 +22,17 @@ from djtaskq import tracebacks
 from djtaskq.admin import widgets
 from djtaskq.admin.pages import KeysetAdmin
 from djtaskq.outcomes import Link, outcomes_of
+from djtaskq.redaction import MARK
+from djtaskq.redactor import redactor
 from djtaskq.timelines import Asked, timeline_of
-from djtaskq_results import queries, relatives
+from djtaskq_results import exports, queries, relatives
 from djtaskq_results.admin import family
 from djtaskq_results.admin.facts import facts
 
 # Characters of a large text that are read, and sent, at a time.
 PIECE = 1_000_000
+# Characters in which secrets are looked for, at the most.
+MOST = 20_000_000
 
 
 class ResultPage(KeysetAdmin):
@@ -101,13 +105,13 @@ class ResultPage(KeysetAdmin):
         return response
 
     def whole_view(self, request: HttpRequest, pk: int, column: str) -> StreamingHttpResponse:
-        """A large text from its beginning to its end, as it is stored."""
+        """A large text from its beginning to its end, without its secrets."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = TaskResult.objects.filter(pk=pk)
         if column not in queries.LARGE or not rows.exists():
             raise Http404
-        response = StreamingHttpResponse(_pieces(rows, column), content_type="text/plain; charset=utf-8")
+        response = StreamingHttpResponse(_whole(rows, column), content_type="text/plain; charset=utf-8")
         response["X-Content-Type-Options"] = "nosniff"
         response["Content-Security-Policy"] = "default-src 'none'; sandbox"
         return response
@@ -115,7 +119,7 @@ class ResultPage(KeysetAdmin):
     @admin.display(description=gettext_lazy("result"))
     def value(self, row: Any) -> SafeString | str:
         if row.status in EXCEPTION_STATES and (error := queries.error(row.result, row.content_type)):
-            return widgets.block(error)
+            return widgets.block(redactor().text(error))
         return self._large(row, "result")
 
     @admin.display(description=gettext_lazy("traceback"))
@@ -147,8 +151,8 @@ class ResultPage(KeysetAdmin):
         if row.content_encoding == "binary":
             return widgets.muted(_("Stored as %s: not decoded here.") % row.content_type)
         if column in row.cut:
-            return format_html("{}{}", widgets.block(text), self._rest(row, column))
-        shown = queries.value(text, row.content_type)
+            return format_html("{}{}", widgets.block(redactor().text(text)), self._rest(row, column))
+        shown = redactor().value(queries.value(text, row.content_type))
         return widgets.block(shown) if isinstance(shown, str) else widgets.pretty_json(shown)
 
     def _rest(self, row: Any, column: str) -> SafeString | str:
@@ -176,7 +180,7 @@ class ResultPage(KeysetAdmin):
             "detail": detail,
             "runtime": queries.runtime(row),
             "ended": row.status in READY_STATES,
-            "error": queries.error(row.result, row.content_type) if failed else "",
+            "error": redactor().text(queries.error(row.result, row.content_type)) if failed else "",
             "raised": tracebacks.last_own(row.traceback or "") if failed else None,
             "links": [*timeline.links, *elsewhere],
             "schedule": _schedule(row.periodic_task_name, timeline.links),
@@ -191,9 +195,29 @@ class ResultPage(KeysetAdmin):
 
 def _shown(part: tracebacks.Frame | tracebacks.Words) -> SafeString | str:
     if isinstance(part, tracebacks.Words):
-        return part.text
+        return redactor().text(part.text)
     kind = "djtaskq-own" if part.own else "djtaskq-others"
     return format_html('<span class="{}">{}</span>', kind, part.text)
+
+
+def _whole(rows: QuerySet[Any], column: str) -> Iterator[str]:
+    """The text, piece by piece as it is stored where nothing is to be taken out of it."""
+    if not redactor():
+        yield from _pieces(rows, column)
+        return
+    if "binary" in rows.values_list("content_encoding", flat=True):
+        yield MARK  # nobody decodes it here: whatever it holds
+        return
+    kept: list[str] = []
+    for piece in _pieces(rows, column):
+        kept.append(piece)
+        if len(kept) * PIECE > MOST:
+            break
+    text = "".join(kept)
+    shown = exports.redacted(column, text[:MOST])
+    yield from (shown[start : start + PIECE] for start in range(0, len(shown), PIECE))
+    if len(text) > MOST:
+        yield _("\n… The rest is not shown: secrets are looked for in the first %s characters.") % f"{MOST:,}"
 
 
 def _pieces(rows: QuerySet[Any], column: str) -> Iterator[str]:
