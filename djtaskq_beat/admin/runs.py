@@ -54,6 +54,7 @@ class TaskRunAdmin(LiveAdmin, BigTableAdmin):
     list_display_links = ("schedule",)
     list_filter = (OutcomeFilter, RunFilter, TriggerFilter)
     ordering = ("-id",)
+    list_per_page = 50
     readonly_fields = (
         *(
             "of_schedule",

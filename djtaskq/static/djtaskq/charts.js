@@ -7,7 +7,14 @@
   const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3]];
   const charts = new Map();
 
-  const colour = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
+  // A canvas knows neither variables nor schemes: an element says which colour comes of them.
+  const probe = document.createElement("span");
+  probe.hidden = true;
+  const colour = (element, name) => {
+    element.append(probe);
+    probe.style.color = `var(${name}, var(--body-fg))`;
+    return getComputedStyle(probe).color;
+  };
 
   const figure = (unit) => (_plot, value) =>
     value === null || value === undefined ? "–" : `${Number(value.toPrecision(4)).toLocaleString()} ${unit}`.trim();
@@ -30,7 +37,7 @@
 
   const seriesOf = (element, data) =>
     data.series.map((series, number) => {
-      const stroke = () => colour(element, `--djtaskq-${series.kind || "running"}`) || colour(element, "--body-fg");
+      const stroke = () => colour(element, `--djtaskq-${series.kind || "running"}`);
       return {
         label: series.label,
         stroke,
@@ -155,12 +162,18 @@
     }
   };
 
-  const redraw = () => charts.forEach(({ plot }) => plot?.redraw(false, false));
+  // In other colours it is another drawing: lines, and the signs beside their names.
+  const redraw = () => {
+    charts.forEach((known) => {
+      known.shape = known.tag = null;
+    });
+    all();
+  };
 
   document.addEventListener("DOMContentLoaded", () => {
     all();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-    new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme", "class"] });
   });
   document.addEventListener("djtaskq:swapped", all);
 }

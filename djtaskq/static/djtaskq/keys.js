@@ -2,8 +2,10 @@
 
 // `/` searches, `?` helps, `r` refreshes, `g` and the letter of a page goes there.
 {
+  const KEPT = "djtaskq-keys"; // where it is remembered that somebody wants none: who speaks to a computer types by chance
   const PATIENCE = 1500; // milliseconds between `g` and its letter
   let goingSince = -Infinity;
+  let on = true;
 
   const typing = (target) =>
     target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && target.type !== "checkbox";
@@ -12,6 +14,23 @@
     const dialog = document.getElementById("djtaskq-keys");
     if (dialog && !dialog.open) {
       dialog.showModal();
+    }
+  };
+
+  // Where a browser keeps nothing, a choice holds for the page.
+  const remembered = () => {
+    try {
+      return localStorage.getItem(KEPT);
+    } catch {
+      return null;
+    }
+  };
+
+  const remember = (choice) => {
+    try {
+      localStorage.setItem(KEPT, choice);
+    } catch {
+      // as above
     }
   };
 
@@ -48,7 +67,7 @@
 
   document.addEventListener("keydown", (event) => {
     const elsewhere = event.ctrlKey || event.metaKey || event.altKey || event.isComposing;
-    if (elsewhere || typing(event.target) || document.querySelector("dialog[open]")) {
+    if (!on || elsewhere || typing(event.target) || document.querySelector("dialog[open]")) {
       return;
     }
     if (pressed(event.key)) {
@@ -61,6 +80,14 @@
     if (here) {
       const list = here.closest("ul"); // on a phone it scrolls
       list.scrollLeft = here.offsetLeft - list.offsetLeft - (list.clientWidth - here.offsetWidth) / 2;
+    }
+    const choice = document.querySelector("[data-keys-on]");
+    if (choice) {
+      on = choice.checked = remembered() !== "off";
+      choice.addEventListener("change", () => {
+        on = choice.checked;
+        remember(on ? "on" : "off");
+      });
     }
     for (const button of document.querySelectorAll("[data-keys]")) {
       button.hidden = false;

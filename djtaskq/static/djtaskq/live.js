@@ -155,6 +155,12 @@
     if (live) {
       start();
     }
-    document.addEventListener("djtaskq:refresh", () => (live ? poll() : location.reload()));
+    document.addEventListener("djtaskq:refresh", () => {
+      if (live) {
+        poll();
+      } else if (!document.querySelector("#content form fieldset")) {
+        location.reload(); // but for a form: what was typed would be lost
+      }
+    });
   });
 }

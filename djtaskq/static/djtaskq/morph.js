@@ -1,13 +1,17 @@
 "use strict";
 
 // Makes one element like another and touches only what differs: focus, scroll places, open <details>,
-// selected text and ticked boxes stay. What has an id or [data-row] is known again by it wherever it moves to.
+// selected text and ticked boxes stay. What has an id or [data-row] is known again by it wherever it moves to,
+// and a row of an admin's list by the page that it leads to.
 // What a script has drawn is marked [data-keep]: only its attributes are taken over.
 {
-  const keyOf = (node) =>
-    node.nodeType !== Node.ELEMENT_NODE
-      ? null
-      : node.id || node.dataset.row || node.querySelector?.(":scope > td > input.action-select")?.value || null;
+  const keyOf = (node) => {
+    if (node.nodeType !== Node.ELEMENT_NODE) {
+      return null;
+    }
+    const listed = node.tagName === "TR" && node.closest("#result_list");
+    return node.id || node.dataset.row || (listed && node.querySelector("a[href]")?.getAttribute("href")) || null;
+  };
 
   const alike = (old, fresh) =>
     old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && keyOf(old) === keyOf(fresh);
@@ -44,6 +48,7 @@
       const key = keyOf(wanted);
       const known = key ? keyed.get(key) : place;
       if (known && alike(known, wanted)) {
+        keyed.delete(key); // of two with one key, each is itself
         if (known === place) {
           place = place.nextSibling;
         } else {

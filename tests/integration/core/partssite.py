@@ -29,6 +29,8 @@ PAGE = """
     <td><input class="action-select" type="checkbox" value="{{ row }}"></td>
     <td><a href="?{{ row }}" id="link-{{ row }}">{{ row }}</a></td><td class="hostile">{{ text }}</td>
   </tr>{% endfor %}</table>
+  <table id="result_list"><tbody>{% for row in state.rows %}<tr><td>{{ state.version }}</td>
+    <td><a href="?of-{{ row }}">{{ row }}</a></td></tr>{% endfor %}</tbody></table>
   <details id="more"><summary>more</summary>{{ state.version }}</details>
   <input id="typed" value="">
   <div id="scrolled" class="djtaskq-block">

@@ -88,6 +88,27 @@ def test_a_refresh_changes_what_differs_and_nothing_else(page, state):
     assert [row.get_attribute("data-row") for row in rows] == ["new", "b", "a"]
 
 
+def test_a_row_of_a_list_keeps_the_focus_wherever_it_moves_to(page, state):
+    run(page, "document.querySelector('#result_list a[href=\"?of-b\"]').focus()")
+    state.rows = ["new", "newer", "b", "b"]
+    refreshed(page, state, 2)
+    assert run(page, "return document.activeElement.getAttribute('href')") == "?of-b"
+    cells = page.driver.find_elements(By.CSS_SELECTOR, "#result_list td:first-child")
+    assert [cell.text for cell in cells] == ["2", "2", "2", "2"]
+
+
+def test_who_wants_no_keys_turns_them_off(browser, page, parts_address):
+    press(page, "?")
+    page.click("[data-keys-on]")
+    page.click("#djtaskq-keys button")
+    browser.open(parts_address)
+    press(page, "/?")
+    assert run(page, "return document.activeElement === document.body")
+    assert not page.driver.find_elements(By.CSS_SELECTOR, "#djtaskq-keys[open]")
+    page.click("[data-keys]")
+    page.click("[data-keys-on]")
+
+
 def test_the_focus_stays_near_where_its_element_is_gone(page, state):
     run(page, "document.getElementById('link-c').focus()")
     state.rows = ["a"]
@@ -210,3 +231,16 @@ def test_hostile_text_is_text_in_every_part(browser, parts_address, state):
     assert HOSTILE in browser.find(".hostile").text
     assert "14" not in browser.find(".hostile").text
     assert run(browser, "return document.querySelector('.djtaskq-cut pre').textContent") == HOSTILE * 100
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_chart_is_drawn_in_the_colours_of_the_scheme(browser, parts_address, state, dark):
+    browser.emulate(dark=dark)
+    browser.open(parts_address)
+    browser.find("#chart canvas")
+    marker = "return getComputedStyle(document.querySelector('#chart .u-series:nth-child(2) .u-marker'))"
+    of_light, of_dark = "rgb(26, 127, 55)", "rgb(90, 209, 122)"
+    eventually(lambda: run(browser, f"{marker}.borderColor") == (of_dark if dark else of_light))
+    # What the user chooses goes before what the system has.
+    run(browser, "document.documentElement.dataset.theme = arguments[0]", "light" if dark else "dark")
+    eventually(lambda: run(browser, f"{marker}.borderColor") == (of_light if dark else of_dark))
