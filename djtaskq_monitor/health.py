@@ -27,7 +27,7 @@ class Health:
     told: Answer
 
 
-def ready() -> Health:
+def of_this_process() -> Health:
     """Whether this process can serve pages and send tasks: by its database and its broker."""
     database, broker = _database(), _broker(current_app)
     return Health(database["answers"] and broker["answers"], {"database": database, "broker": broker})
@@ -35,7 +35,7 @@ def ready() -> Health:
 
 def whole() -> Health:
     """All of it. Not well is what a `Vital` calls bad, and a camera that does not write."""
-    first = ready()
+    first = of_this_process()
     told = first.told
     if not told["database"]["answers"]:
         return first

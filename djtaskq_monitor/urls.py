@@ -9,6 +9,6 @@ app_name = "djtaskq_monitor"
 urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("healthcheck", views.healthcheck, name="healthcheck"),
-    path("healthcheck/live", views.live, name="live"),
-    path("healthcheck/ready", views.ready, name="ready"),
+    path("healthcheck/live", views.liveness, name="live"),
+    path("healthcheck/ready", views.readiness, name="ready"),
 ]

@@ -21,15 +21,15 @@ def healthcheck(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  a view i
 @never_cache
 @require_safe
 @probed
-def ready(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
+def readiness(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
     """Whether this process can do its work: 503 while the database or the broker does not answer."""
-    return _answer(health.ready())
+    return _answer(health.of_this_process())
 
 
 @never_cache
 @require_safe
 @probed
-def live(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
+def liveness(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
     """Whether this process answers at all; it asks nobody else."""
     return _answer(health.Health(well=True, told={}))
 
