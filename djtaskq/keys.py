@@ -250,6 +250,11 @@ class Settings:
         "How long metrics go on to tell of a worker that went offline or is lost, in seconds.",
         at_least=0,
     )
+    MONITOR_API_RATE: int = _setting(
+        600,
+        "How many requests of one token or user the HTTP API answers in a minute.",
+        at_least=1,
+    )
     MONITOR_PROBE_TOKEN: str | None = _setting(
         None,
         "The token that lets machines read metrics and health (Authorization: Bearer …), of 16 characters or"

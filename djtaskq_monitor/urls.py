@@ -1,12 +1,13 @@
 """What machines ask: `path("celery/", include("djtaskq_monitor.urls"))`."""
 
-from django.urls import path
+from django.urls import include, path
 
 from djtaskq_monitor import views
 from djtaskq_monitor.metrics.views import metrics
 
 app_name = "djtaskq_monitor"
 urlpatterns = [
+    path("api/", include("djtaskq_monitor.api.urls")),
     path("metrics", metrics, name="metrics"),
     path("healthcheck", views.healthcheck, name="healthcheck"),
     path("healthcheck/live", views.liveness, name="live"),

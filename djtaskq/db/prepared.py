@@ -109,7 +109,7 @@ class Statement:
         return f"PREPARE {self._name} AS {re.sub('%s', numbered, self.sql)}", list(fixed)
 
 
-def _cursor(connection: BaseDatabaseWrapper) -> Any:
+def _cursor(connection: Any) -> Any:
     """The driver's own, on a connection that nobody watches: Django's takes half as long as the driver."""
     unchecked = connection.health_check_enabled and not connection.health_check_done
     watched = connection.execute_wrappers or connection.queries_logged

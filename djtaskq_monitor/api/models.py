@@ -1,6 +1,7 @@
 """The tokens that machines show to the HTTP API."""
 
 import datetime as dt
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -34,6 +35,8 @@ class ApiToken(models.Model):
     expires = InstantField(_("expires"), null=True, blank=True)
     revoked = InstantField(_("revoked"), null=True, editable=False)
     used = InstantField(_("last used"), null=True, editable=False)
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
 
     class Meta:
         verbose_name = _("API token")

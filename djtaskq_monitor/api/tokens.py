@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from djtaskq_monitor.api.models import ApiToken
+from djtaskq_monitor.models import ApiToken
 
 BEGINS = "djtaskq"
 _KEY_BYTES, _SECRET_BYTES = 6, 32

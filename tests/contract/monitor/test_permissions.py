@@ -6,14 +6,15 @@ import pytest
 from celery import Celery, current_app
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AnonymousUser, Permission, User
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.test.utils import override_settings
-from django.urls import include, path, resolve
+from django.urls import URLPattern, include, path, resolve
 from django.utils import timezone
 
 from djtaskq_monitor.control.commands import COMMANDS
-from djtaskq_monitor.models import CameraState, QueueState, SavedView, TaskState, WorkerState
+from djtaskq_monitor.models import ApiToken, CameraState, QueueState, SavedView, TaskState, WorkerState
 from tests import urls as tests_urls
 from tests.architecture.walls import ROOT
 
@@ -78,7 +79,7 @@ def places(people):
     """What stands in the place of `<worker>` and so on, afresh for each request."""
 
     def make(user):
-        for model in (WorkerState, TaskState, CameraState, QueueState, SavedView):
+        for model in (WorkerState, TaskState, CameraState, QueueState, SavedView, ApiToken):
             model.objects.all().delete()
         now = timezone.now()
         worker = WorkerState.objects.create(hostname="w@h", last_heartbeat=now)
@@ -87,7 +88,9 @@ def places(people):
         queue = QueueState.objects.create(name="q")
         owner = user if user.pk else people["viewer"]
         view = SavedView.objects.create(user=owner, page="tasks", name="mine", query="")
+        token = ApiToken.objects.create(user=owner, name="t", key="k", digest="d")
         return {
+            "<token>": token.pk,
             "<worker>": worker.pk,
             "<task>": task.pk,
             "<id>": task.task_id,
@@ -155,7 +158,32 @@ def test_every_url_every_command_and_every_action_is_in_the_table(db, people, pl
             request.user = people["superuser"]
             actions = {f"{model._meta.model_name} {name}" for name in admin_class.get_actions(request)}
             missing |= actions - {what for _method, what, _expected in rows}
-    missing |= {pattern.name for pattern in include("djtaskq_monitor.urls")[0].urlpatterns} - named
+    # Those of the HTTP API have a table of their own, in docs/api.md.
+    patterns = include("djtaskq_monitor.urls")[0].urlpatterns
+    missing |= {pattern.name for pattern in patterns if isinstance(pattern, URLPattern)} - named
     given = {match.kwargs.get("name") for match in matches if match.url_name.endswith("workerstate_command")}
     missing |= COMMANDS.keys() - given
     assert not missing, f"docs/permissions.md has no row for {sorted(missing)}"
+
+
+@pytest.mark.django_db
+def test_no_change_is_made_by_a_request_from_another_site(people, places):
+    # CVE-2022-30034 of Flower: whoever got a person's browser to send a request gave commands.
+    known = places(people["superuser"])
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people["superuser"])
+    posts = [what for method, what, _expected in table() if method == "POST"]
+    assert len(posts) > 20
+    for what in posts:
+        assert client.post(url_of(what, known), FORM).status_code == 403, what
+
+
+@pytest.mark.django_db
+def test_no_command_is_given_by_a_link(people, places, client):
+    known = places(people["superuser"])
+    client.force_login(people["superuser"])
+    for name in COMMANDS:
+        url = url_of(f"workerstate/command/{name}/", known)
+        response = client.get(url, {**FORM, "workers": str(known["<worker>"])})
+        assert 'id="djtaskq-command"' in response.content.decode(), name
+    assert not LogEntry.objects.exists()
