@@ -22,6 +22,8 @@ from djtaskq_monitor.recording import values
 _COLUMNS = "name,messages_ready,messages_unacknowledged,consumers,head_message_timestamp"
 # An answer of more bytes is not read to its end.
 _LONGEST_ANSWER = 32_000_000
+# As much as a bigint holds.
+_LARGEST = (1 << 63) - 1
 # Of a body as much as tells the task of Celery's first protocol.
 _BODY = 50_000
 
@@ -34,18 +36,18 @@ class RabbitMQ(AmqpBroker):
         self.api = Api(api)
 
     def _all_figures(self, names: Collection[str]) -> dict[str, Figures]:
-        queues = self.api.ask("GET", f"queues/{self._vhost}?columns={_COLUMNS}")
-        told = {queue["name"]: _figures(queue) for queue in queues}
+        queues = self.api.listed("GET", f"queues/{self._vhost}?columns={_COLUMNS}")
+        told = {queue.get("name"): _figures(queue) for queue in queues}
         return {name: told.get(name, ABSENT) for name in names}
 
     def _peek(self, name: str, most: int) -> list[Waiting]:
         path = f"queues/{self._vhost}/{quote(name, safe='')}"
-        kind = self.api.ask("GET", path).get("type", "classic")
+        kind = self.api.one("GET", path).get("type", "classic")
         if kind != "classic":
             # A quorum queue counts each return as a failed delivery, and may drop the message at a limit.
             raise CannotPeek(reason=f"a {kind} queue does not give messages and take them back unchanged.")
         wanted = {"count": most, "ackmode": "ack_requeue_true", "encoding": "auto", "truncate": _BODY}
-        return [_waiting(message) for message in self.api.ask("POST", f"{path}/get", wanted)]
+        return [_waiting(message) for message in self.api.listed("POST", f"{path}/get", wanted)]
 
     @property
     def _vhost(self) -> str:
@@ -64,8 +66,21 @@ class Api:
             user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             self._headers["Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
 
-    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """What the API answers; raises `BrokerAway` or `BrokerRefuses`."""
+    def one(self, method: str, path: str) -> dict[str, Any]:
+        """The object that the API answers; raises `BrokerAway` or `BrokerRefuses`."""
+        answer = self._ask(method, path)
+        if not isinstance(answer, dict):
+            raise BrokerRefuses(reason=f"what answers at {self._host} is no management API.")
+        return answer
+
+    def listed(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The objects that the API answers; raises `BrokerAway` or `BrokerRefuses`."""
+        answer = self._ask(method, path, body)
+        if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
+            raise BrokerRefuses(reason=f"what answers at {self._host} is no management API.")
+        return answer
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         if not self._url.startswith(("http://", "https://")):
             raise BrokerRefuses(reason='DJTASKQ["MONITOR_BROKER_API"] is no http or https URL.')
         data = None if body is None else json.dumps(body).encode()
@@ -101,17 +116,18 @@ def _opener() -> urllib.request.OpenerDirector:
 def _figures(queue: Mapping[str, Any]) -> Figures:
     """A queue that was just declared has a name alone, for a moment."""
     return Figures(
-        length=queue.get("messages_ready"),
-        unacked=queue.get("messages_unacknowledged"),
-        consumers=queue.get("consumers"),
+        length=values.count(queue.get("messages_ready"), _LARGEST),
+        unacked=values.count(queue.get("messages_unacknowledged"), _LARGEST),
+        consumers=values.count(queue.get("consumers")),
         oldest=read({"properties": {"timestamp": queue.get("head_message_timestamp")}}).sent,
     )
 
 
 def _waiting(message: Mapping[str, Any]) -> Waiting:
-    properties = message.get("properties") or {}
-    payload = message.get("payload", "")
-    if message.get("payload_encoding") == "base64":
+    properties = message.get("properties")
+    properties = properties if isinstance(properties, dict) else {}
+    payload = message.get("payload")
+    if message.get("payload_encoding") == "base64" and isinstance(payload, str):
         try:
             payload = base64.b64decode(payload).decode()
         except (binascii.Error, UnicodeDecodeError):

@@ -47,7 +47,8 @@ class Watch(threading.Thread):
         self._absent: set[str] = set()
         self._next_chores = 0.0
         self._asked = timezone.now()
-        self._told = ""
+        # What is wrong with each, as it was logged.
+        self._told: dict[str, str] = {}
 
     def start(self) -> None:
         if conf().MONITOR_QUEUES_SECONDS is not None:
@@ -76,12 +77,13 @@ class Watch(threading.Thread):
         try:
             if not self._another_asked(using):
                 self._ask(using)
+            self._told.pop("database", None)
         except (DatabaseError, InterfaceError) as error:
-            self._tell(f"Queues were not written: {error}")
+            self._tell("database", f"Queues were not written: {error}")
             if cause(error) is Cause.OUTAGE:
                 discard(using)
         except DjtaskqError as error:
-            self._tell(f"Queues are not known at present: {error}")
+            self._tell("broker", f"Queues are not known at present: {error}")
 
     def _another_asked(self, using: str) -> bool:
         period = conf().MONITOR_QUEUES_SECONDS or _CHORES
@@ -102,7 +104,7 @@ class Watch(threading.Thread):
         try:
             return self._workers.ask(self.app, using=using)
         except ControlError as error:
-            self._tell(f"Workers cannot be asked for their queues: {error}")
+            self._tell("workers", f"Workers cannot be asked for their queues: {error}")
             return 0
 
     def _ask_broker(self, wanted: list[str], using: str) -> None:
@@ -119,11 +121,11 @@ class Watch(threading.Thread):
         if not self._stopping.is_set():
             self._asked = timezone.now()
             writing.write(answers, self._asked, using=using)
-            self._told = ""
+            self._told.pop("broker", None)
 
-    def _tell(self, text: str) -> None:
-        if text != self._told:
-            self._told = text
+    def _tell(self, whom: str, text: str) -> None:
+        if text != self._told.get(whom):
+            self._told[whom] = text
             logger.warning("%s", text)
 
     def _close(self) -> None:

@@ -1,7 +1,9 @@
 """What each kind of broker tells, against the real one: the same questions for all of them."""
 
 import socket
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from celery import Celery
@@ -252,6 +254,45 @@ def test_no_password_is_in_what_goes_wrong_with_the_api(broker, change, said):
         asked.figures(["first"])
     assert "s3cr3t" not in repr(caught.value)
     assert "s3cr3t" not in str(caught.value.__cause__)
+
+
+class Nonsense(BaseHTTPRequestHandler):
+    """Answers as the test says, and keeps what it was asked with."""
+
+    def do_GET(self):
+        self.server.asked.append(self.headers.get("Authorization"))
+        self.send_response(self.server.status)
+        self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, b"{}"), (200, b"[1]"), (200, b"<html>"), (200, b'{"type": []}'), (302, b""), (500, b"[]")],
+)
+def test_what_is_no_management_api_is_told_so_and_followed_nowhere(status, body):
+    with HTTPServer(("127.0.0.1", 0), Nonsense) as server:
+        server.status, server.body, server.asked = status, body, []
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            app = Celery("nonsense", broker="amqp://127.0.0.1:1/", set_as_current=False)
+            api = f"http://u:s3cr3t@127.0.0.1:{server.server_port}/api"
+            with (
+                override_settings(DJTASKQ={"MONITOR_BROKER_API": api}),
+                asking(app) as asked,
+                pytest.raises((BrokerAway, BrokerRefuses)) as caught,
+            ):
+                asked.figures(["first"])
+        finally:
+            server.shutdown()
+            thread.join(10)
+    assert len(server.asked) == 1
+    assert "s3cr3t" not in repr(caught.value)
 
 
 def test_any_other_transport_is_asked_for_the_length(memory_app):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from djtaskq_monitor.brokers import expiry, names, writing
 from djtaskq_monitor.brokers.figures import ABSENT, Figures, failed
 from djtaskq_monitor.brokers.watching import Watch
+from djtaskq_monitor.control.asking import NoRemoteControl
 from djtaskq_monitor.models import QueueSample, QueueState, Series, TaskState, WorkerState
 from djtaskq_monitor.recording import given
 
@@ -136,6 +137,20 @@ def test_a_broker_that_is_away_is_in_the_rows_and_once_in_the_log(database, capl
         watch.turn()
     assert "The broker does not answer" in row("watched").problem
     assert len([record for record in caplog.records if "at present" in record.message]) == 1
+
+
+def test_workers_that_cannot_be_asked_cost_no_figures_and_are_told_once(database, app, caplog, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise NoRemoteControl(transport="this one")
+
+    monkeypatch.setattr("djtaskq_monitor.brokers.workers.ask", refuse)
+    WorkerState.objects.merge([given.worker_change("w@h", timezone.now())])
+    watch = Watch(app)
+    for _turn in range(2):
+        watch._workers._asked.clear()
+        watch.turn()
+    assert row("watched").length == 0
+    assert caplog.text.count("has no broadcast") == 1
 
 
 def test_a_database_that_refuses_ends_nothing(database, app, caplog):
