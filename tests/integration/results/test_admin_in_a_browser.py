@@ -83,7 +83,7 @@ def test_a_failure_is_found_and_run_again_and_results_are_forgotten(browser, sit
     why = browser.find("#djtaskq-why").text
     assert "no price in 'pears'" in why
     assert "/srv/shop.py" in why
-    browser.find("[data-copy] + .djtaskq-copied")
+    browser.find("[data-copied] + .djtaskq-copy")
     browser.click("#djtaskq-run-again")
     shows(browser, "are not stored")
     browser.fill("#id_args", '[["pears 2.50", "plums 1"]]')
