@@ -31,6 +31,8 @@ from djtaskq_monitor.search import And, Begins, Compared, Not, Or, Pair, Same, T
 MOST_ROWS = 50_000
 SECONDS = 0.2
 _FIRST_STEP = 2_000
+# As many rows are taken from the database at once to be judged as they are shown.
+_MOST_AT_ONCE = 500
 _BEHIND_ALL = 2**63 - 1
 
 # Not a word that ids may begin with by chance.
@@ -187,36 +189,52 @@ class _Walk:
         self._backwards = backwards
         self._needed = sorted(COLUMNS[field] for field in search.fields_of(tree))
         self._found: list[Any] = []
+        self._ends_at = time.monotonic() + SECONDS
 
     def page(self, begin: Position | None) -> Found:
-        ends_at = time.monotonic() + SECONDS
         looked, step, place = 0, _FIRST_STEP, begin
         while True:
             started = time.monotonic()
             floor = self._floor(place, step)
-            self._look(place, floor)
+            stopped = self._look(place, floor)
             looked += step
             now = time.monotonic()
-            if floor is None or len(self._found) > self._size or looked >= MOST_ROWS or now >= ends_at:
-                break
-            place = self._behind_all_of(floor)
+            if stopped is not None:
+                return self._paged(begin, stopped, looked)
+            reached = None if floor is None else self._behind_all_of(floor)
+            if (
+                reached is None
+                or len(self._found) > self._size
+                or looked >= MOST_ROWS
+                or now >= self._ends_at
+            ):
+                return self._paged(begin, reached, looked)
+            place = reached
             speed = step / max(now - started, 0.001)
-            step = max(_FIRST_STEP, min(4 * step, MOST_ROWS - looked, int(speed * (ends_at - now))))
-        return self._paged(begin, floor, looked)
+            step = max(_FIRST_STEP, min(4 * step, MOST_ROWS - looked, int(speed * (self._ends_at - now))))
 
-    def _look(self, place: Position | None, floor: dt.datetime | None) -> None:
-        """Take what matches, as it is shown, between `place` and `floor`, until the page is full."""
+    def _look(self, place: Position | None, floor: dt.datetime | None) -> Position | None:
+        """Take what matches, as it is shown, between `place` and `floor`, until the page is full.
+
+        Where time ends before that, it returns how far it came.
+        """
+        asked = self._size + 1
         while len(self._found) <= self._size:
-            asked = self._size + 1 - len(self._found)
             rows = self._beyond(self._matching, place)
             if floor is not None:
                 rows = rows.filter(**{f"first_seen__{'lte' if self._backwards else 'gte'}": floor})
             order = ("first_seen", "pk") if self._backwards else ("-first_seen", "-pk")
             candidates = list(rows.order_by(*order)[:asked])
-            self._found += self._shown(candidates)
+            shown = self._shown(candidates)
+            self._found += shown
             if len(candidates) < asked:
-                return
+                return None
             place = Position(candidates[-1].first_seen, candidates[-1].pk)
+            if len(self._found) <= self._size and time.monotonic() >= self._ends_at:
+                return place
+            if 2 * len(shown) < asked:
+                asked = min(2 * asked, _MOST_AT_ONCE)
+        return None
 
     def _shown(self, candidates: list[Any]) -> list[Any]:
         if not search.fields_of(self._tree) & HIDING:
@@ -247,14 +265,10 @@ class _Walk:
     def _behind_all_of(self, at: dt.datetime) -> Position:
         return Position(at, _BEHIND_ALL if self._backwards else -1)
 
-    def _paged(self, begin: Position | None, floor: dt.datetime | None, looked: int) -> Found:
+    def _paged(self, begin: Position | None, reached: Position | None, looked: int) -> Found:
         full = len(self._found) > self._size
         rows = self._found[: self._size]
-        there = None
-        if full:
-            there = Position(rows[-1].first_seen, rows[-1].pk)
-        elif floor is not None:
-            there = self._behind_all_of(floor)
+        there = Position(rows[-1].first_seen, rows[-1].pk) if full else reached
         back = None
         if begin is not None:
             back = Position(rows[0].first_seen, rows[0].pk) if rows else begin
@@ -265,14 +279,14 @@ class _Walk:
             rows=rows,
             before=back,
             after=there,
-            total=self._total(begin, floor),
-            looked_to=None if full else floor,
+            total=self._total(begin, reached),
+            looked_to=None if full or reached is None else reached.at,
             looked_at=min(looked, MOST_ROWS),
         )
 
-    def _total(self, begin: Position | None, floor: dt.datetime | None) -> int | None:
+    def _total(self, begin: Position | None, reached: Position | None) -> int | None:
         """How many there are, where one step has seen all of them."""
-        if begin is not None or floor is not None:
+        if begin is not None or reached is not None:
             return None
         if len(self._found) <= self._size:
             return len(self._found)

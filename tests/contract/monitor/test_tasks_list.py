@@ -399,3 +399,13 @@ class TestSavedViews:
         for name in "abc":
             viewer.post(self.save, {"name": name, "query": "x=%00&state=x"})
         assert SavedView.objects.count() == 1
+
+
+def test_what_only_the_eye_can_tell_ends_in_time_and_goes_on(viewer, monkeypatch):
+    """The database takes all of them for possible: each has to be looked at as it is shown."""
+    monkeypatch.setattr(searching, "SECONDS", 0)
+    rows(400, kwargs=lambda number: "{'user': 'bob'}" if number == 399 else "{'user': 'ann'}")
+    first = changelist(viewer, "?q=-kwargs:user=ann")
+    assert numbers(first) == []
+    assert first.page.looked_to is not None
+    assert list(chain(*walk(viewer, "?q=-kwargs:user=ann"))) == [399]
