@@ -9,6 +9,7 @@ from django.utils import timezone
 from kombu.exceptions import EncodeError, KombuError, OperationalError, SerializerNotInstalled
 
 from djtaskq.admin import audit
+from djtaskq.db.text import storable
 from djtaskq_monitor.api import results
 from djtaskq_monitor.api.endpoints import AWAY, Call, endpoint
 from djtaskq_monitor.api.errors import bad, unavailable, unknown
@@ -29,7 +30,7 @@ OPTIONS = frozenset(
     )
 )
 _REFUSED = (
-    *(TypeError, ValueError, AttributeError, KeyError, QueueNotFound, EncodeError),
+    *(TypeError, ValueError, AttributeError, LookupError, ArithmeticError, QueueNotFound, EncodeError),
     SerializerNotInstalled,
 )
 
@@ -87,12 +88,12 @@ def _sent(call: Call, name: str, body: dict[str, Any], *, known: bool) -> Any:
             found = task.apply_async(**sending) if known else app.send_task(name, **sending)
     except (OperationalError, KombuError, OSError) as error:
         if isinstance(error, _REFUSED):
-            written.complete(f"not sent. {error}")
+            written.complete(storable(f"not sent. {error}"))
             raise bad(f"Invalid option: {error}") from error
-        written.complete(f"not sent. {error}")
+        written.complete(storable(f"not sent. {error}"))
         raise unavailable(f"{AWAY}: {error}") from error
     except _REFUSED as error:
-        written.complete(f"not sent. {error}")
+        written.complete(storable(f"not sent. {error}"))
         raise bad(f"Invalid option: {error}") from error
     written.complete(f"sent as {found.id}")
     return found
@@ -110,7 +111,7 @@ def _options(body: dict[str, Any]) -> dict[str, Any]:
     if isinstance(options.get("expires"), str):
         options["expires"] = _expires(options["expires"])
     if "task_id" in options:
-        options["task_id"] = str(options["task_id"])
+        options["task_id"] = storable(str(options["task_id"]))
     return options
 
 

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostE
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
+from djtaskq.db.text import storable
 from djtaskq_monitor.api import access
 from djtaskq_monitor.api.access import SAFE, Caller
 from djtaskq_monitor.api.errors import ApiError, bad, forbidden
@@ -82,7 +83,7 @@ def _answered(
     except (SuspiciousOperation, BadRequest, UnreadablePostError) as error:
         raise bad(f"The request cannot be read: {error}") from None
     call.demand(permission)
-    return answer(work(call, **names))
+    return answer(work(call, **{name: storable(value) for name, value in names.items()}))
 
 
 def answer(data: Any) -> HttpResponse:

@@ -42,11 +42,13 @@ PLACES = {"<worker>": "nobody@h", "<task>": "nothing", "<id>": "unknown"}
 def settled():
     """An app whose broker has no workers; requests are counted anew for each test."""
     before = current_app._get_current_object()
-    Celery("api", broker="memory://").set_current()
+    app = Celery("api", broker="memory://")
+    app.set_current()
     cache.clear()
     with override_settings(DJTASKQ={"MONITOR_CONTROL_SECONDS": 0.1}, ROOT_URLCONF=__name__):
         yield
     cache.clear()
+    app.control.purge()  # what was sent by name stays in this process otherwise
     before.set_current()
 
 
@@ -354,6 +356,10 @@ def test_hostile_text_finds_nothing(ask, ten):
         assert said(ask("tasks", state=text, taskname=text), HTTPStatus.OK) == {}
     for text in ("%00", "%ED%A0%80", "%FF", "a" * 300, "../x"):
         assert ask(f"task/info/{text}").status_code == HTTPStatus.NOT_FOUND
+        assert ask(f"worker/shutdown/{text}", post={}).status_code == HTTPStatus.NOT_FOUND
+        assert ask(f"task/revoke/{text}", post={}).status_code in {HTTPStatus.OK, HTTPStatus.BAD_REQUEST}
+        body = {"task_id": "\x00"}
+        assert ask(f"task/send-task/{text}", json=body).status_code in {HTTPStatus.OK, HTTPStatus.BAD_REQUEST}
 
 
 def test_a_page_costs_a_few_statements(database, ask, ten):
@@ -420,6 +426,8 @@ NO_CALLS = [
     ('{"eta": "soon"}', 400),
     ('{"countdown": "x"}', 400),
     ('{"serializer": "nope"}', 400),
+    ('{"serializer": "a\\u0000b"}', 400),
+    ('{"countdown": 1e308}', 400),
     ("[" * 100_000, 400),
     ("\xff\xfe", 400),
     ('"' + "x" * 10_000_000 + '"', 413),
