@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from djtaskq.admin import parts, widgets
 from djtaskq.admin.navigation import navigation
 from djtaskq.admin.themes import unfolded
+from djtaskq.redactor import redactor
 
 register = template.Library()
 
@@ -27,6 +28,13 @@ register.filter("state_badge", widgets.state_badge)
 register.filter("when", _or_none(widgets.when))
 register.filter("exactly", _or_none(widgets.exactly))
 register.filter("duration", _or_none(widgets.duration))
+
+
+@register.filter
+def redacted(text: Any) -> str:
+    """A text that may carry arguments, without its secrets."""
+    return redactor().text(str(text))
+
 
 register.simple_tag(widgets.badge, name="badge")
 register.simple_tag(parts.bar, name="bar")

@@ -315,3 +315,20 @@ class TestAgain:
         assert operator.get(self.url(row)).status_code == 302
         for wrong in ("999999", "x"):
             assert operator.get(reverse("admin:djtaskq_monitor_run_again", args=[wrong])).status_code == 404
+
+
+def test_failures_elsewhere_tell_no_secrets_either(database, admin_client):
+    task(
+        state="FAILURE",
+        outcome="FAILURE",
+        exception="ValueError(\"no {'token': 'hunter2'}\")",
+        name="shop.charge",
+    )
+    urls = [
+        reverse("admin:djtaskq_monitor_dashboard_changelist"),
+        reverse("admin:djtaskq_monitor_taskname_page", query={"name": "shop.charge"}),
+    ]
+    for url in urls:
+        html = admin_client.get(url).content.decode()
+        assert "[redacted]" in html, url
+        assert "hunter2" not in html, url
