@@ -6,6 +6,7 @@ DJTASKQ_DEMO=1              plain HTTP on loopback and Django's debug pages; eve
 DJTASKQ_SECRET_KEY          Django's SECRET_KEY; in the demo a file below DJTASKQ_HOME keeps one
 DJTASKQ_ALLOWED_HOSTS       Django's ALLOWED_HOSTS, separated by commas
 DJTASKQ_BEHIND_PROXY=1      believe X-Forwarded-Proto: set it only where a proxy overwrites that header
+DJTASKQ_PROBE_TOKEN         lets who sends it as a bearer token read celery/metrics and celery/healthcheck
 TIME_ZONE                   the zone of the admin and of crontabs that name none; UTC if unset
 """
 
@@ -160,3 +161,5 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 DJTASKQ: dict[str, Any] = {}
+if "DJTASKQ_PROBE_TOKEN" in os.environ:
+    DJTASKQ["MONITOR_PROBE_TOKEN"] = os.environ["DJTASKQ_PROBE_TOKEN"]

@@ -111,3 +111,12 @@ def test_two_cameras_that_sum_up_at_once_lose_nothing(database):
 def fold_until_empty(database):
     while folding.fold(using=database, most=1):
         pass
+
+
+def test_an_exception_that_says_less_and_comes_later_changes_nothing(database):
+    *_, vague, telling = timed_out("a")
+    write([telling], database)
+    write([vague], database)
+    fold_all(database)
+    known = TaskCounter.objects.filter(kind="exception").values_list("exception", flat=True)
+    assert list(known) == ["TimeLimitExceeded"]
