@@ -107,6 +107,7 @@ def test_a_failure_is_found_and_run_again_and_results_are_forgotten(browser, sit
     browser.click(".actions button")
     shows(browser, "121 results")
     browser.click("#content input[type=submit]")
-    shows(browser, "121 done, 0 left out of 121")  # by the worker: the page looks again by itself
+    shows(browser, "121 of 121")  # by the worker: the page looks again by itself
+    shows(browser, "121 done, 0 left out.")
     browser.open(f"{results}?status=SUCCESS")
     browser.find(".djtaskq-empty")
