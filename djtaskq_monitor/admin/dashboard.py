@@ -152,12 +152,15 @@ def spanned(span: Span) -> str:
 
 
 def _verdict(found: State) -> str:
-    number = len(found.troubles)
-    if found.level == Level.BAD:
-        return ngettext("%d thing is wrong", "%d things are wrong", number) % number
-    if found.level == Level.WARNING:
-        return ngettext("%d thing needs a look", "%d things need a look", number) % number
-    return _("Everything is all right")
+    bad = sum(vital.level == Level.BAD for vital in found.troubles)
+    rest = len(found.troubles) - bad
+    if not bad and not rest:
+        return _("Everything is all right")
+    if not bad:
+        return ngettext("%d thing needs a look", "%d things need a look", rest) % rest
+    wrong = ngettext("%d thing is wrong", "%d things are wrong", bad) % bad
+    more = ngettext("%d more needs a look", "%d more need a look", rest) % rest
+    return f"{wrong}, {more}" if rest else wrong
 
 
 def _tiles(found: State) -> dict[str, Any]:

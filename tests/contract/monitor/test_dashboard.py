@@ -14,6 +14,7 @@ from djtaskq_monitor.dashboard import charting, memory, spans
 from djtaskq_monitor.models import QueueSample, QueueState, TaskState, WorkerState
 from djtaskq_monitor.recording import store
 from djtaskq_monitor.recording.recorder import Recorder
+from djtaskq_monitor.statistics import folding
 from tests.monitoring import event, success
 
 HTML = "<script>alert(1)</script>"
@@ -67,7 +68,7 @@ def test_the_verdict_is_the_worst_of_what_is_known(database, admin_client):
     assert "1 thing needs a look" in html(admin_client)
     QueueState.objects.create(name="mail", length=3, consumers=0)
     page = html(admin_client)
-    assert "2 things are wrong" in page
+    assert "1 thing is wrong, 1 more needs a look" in page
     assert page.index("Nobody takes from mail") < page.index("w2 is lost")
 
 
@@ -113,8 +114,8 @@ def test_queues_with_their_last_hour(database, admin_client):
     minute = timezone.now().replace(second=0, microsecond=0)
     QueueSample.objects.create(queue=queue, at=minute, length=7)
     QueueSample.objects.create(queue=queue, at=minute - dt.timedelta(minutes=9), length=4)
-    ((line, _url),) = admin_client.get(url()).context["queues"]
-    assert _url == url("queuestate_change", queue.pk)
+    ((line, link),) = admin_client.get(url()).context["queues"]
+    assert link == url("queuestate_change", queue.pk)
     assert (line.trend[-1], line.trend[-10], line.trend[0]) == (7, 4, None)
     assert HTML not in html(admin_client)
     chart = admin_client.get(url("dashboard_chart", "queues")).json()
@@ -159,6 +160,22 @@ def test_a_viewer_who_has_it_already_is_told_so_in_few_statements(database, admi
     assert (first.status_code, admin_client.get(url(), headers=again).status_code) == (200, 304)
     record(success("t2"), database)
     assert admin_client.get(url(), headers=again).status_code == 200
+
+
+def test_what_was_counted_and_summed_up_between_two_looks_is_seen(database, admin_client):
+    record(success("before"), database, ago=2_500)
+    fold(database)
+    tag = admin_client.get(url(), headers={HEADER: "1"})["ETag"]
+    record(success("t"), database, ago=2_000)
+    fold(database)
+    response = admin_client.get(url(), headers={HEADER: "1", "If-None-Match": tag})
+    assert response.status_code == 200
+    assert response.context["state"].figures.succeeded == 2
+
+
+def fold(database):
+    while folding.fold(using=database):
+        pass
 
 
 def test_viewers_share_what_was_found_a_moment_ago(database, admin_client, monkeypatch):

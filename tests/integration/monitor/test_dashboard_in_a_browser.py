@@ -79,7 +79,7 @@ def test_from_the_verdict_to_what_is_behind_it(browser, site, screenshots):
     follow(browser, '.model-dashboard a[href$="/dashboard/"]')
 
     verdict = browser.find(".djtaskq-verdict").text
-    assert "wrong" in verdict
+    assert "1 thing is wrong, 1 more needs a look" in verdict
     assert f"Nobody takes from mail{HTML}" in verdict
     expected = ["Tasks (tasks/min)", "Runtime (s)", "Wait in the queue (s)", "Messages in the longest queues"]
     eventually(lambda: charts(browser) == expected, message=lambda: charts(browser))
