@@ -209,7 +209,7 @@ class Settings:
         "How often a camera asks the broker how long queues are, in seconds; None for never.",
         at_least=1,
     )
-    MONITOR_QUEUES: list[str] | tuple[str, ...] = _setting(
+    MONITOR_QUEUES: list[str] | tuple[str, ...] = _setting(  # noqa: RUF009  nobody changes it
         (),
         "Names of queues to ask for besides those of the app's configuration, of workers and of statistics.",
     )

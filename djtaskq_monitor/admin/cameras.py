@@ -1,17 +1,22 @@
 """The pages of cameras."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Count, Max
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from djtaskq.admin import lists, widgets
+from djtaskq.admin.live import LiveAdmin, every
 from djtaskq_monitor.models import CameraState
 
 
 @admin.register(CameraState)
-class CameraStateAdmin(lists.BigTableAdmin):
+class CameraStateAdmin(LiveAdmin, lists.BigTableAdmin):
     list_display = ("__str__", "badge", "wrote", "received", "written", "dropped", "set_aside", "not_seen")
     empty_page = "djtaskq_monitor/no_cameras.html"
     readonly_fields = (
@@ -20,6 +25,10 @@ class CameraStateAdmin(lists.BigTableAdmin):
         *("not_seen", "away", "error"),
     )
     fields = readonly_fields
+
+    def live_fingerprint(self, request: HttpRequest, object_id: str | None = None) -> Any:  # noqa: ARG002  one for both
+        # A camera is lost without anybody writing it.
+        return CameraState.objects.order_by().aggregate(Max("last_write"), Count("pk")), every(5)
 
     @admin.display(description=_("status"))
     def badge(self, row: CameraState) -> SafeString:

@@ -39,9 +39,7 @@ def _counted(counters: Iterable[Counted]) -> Iterable[Family]:
 
 def _held(read: Read) -> Iterable[Family]:
     """Gauges of the tasks at hand; 0 for what a worker has run and holds none of."""
-    prefetched = Family(
-        "flower_worker_prefetched_tasks", GAUGE, "Tasks that a worker holds, not begun."
-    )
+    prefetched = Family("flower_worker_prefetched_tasks", GAUGE, "Tasks that a worker holds, not begun.")
     times = Family(
         "flower_task_prefetch_time_seconds",
         GAUGE,
