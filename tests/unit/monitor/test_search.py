@@ -235,13 +235,13 @@ leaves = st.one_of(
 
 def combined(kind):
     return lambda inner: st.lists(inner, min_size=2, max_size=3, unique_by=repr).map(
-        lambda children: search._joined(kind, children)
+        lambda children: search.tree.joined(kind, children)
     )
 
 
 trees = st.recursive(
     leaves,
-    lambda inner: combined(And)(inner) | combined(Or)(inner) | inner.map(search._denied),
+    lambda inner: combined(And)(inner) | combined(Or)(inner) | inner.map(search.tree.denied),
     max_leaves=6,
 )
 
@@ -287,7 +287,7 @@ tasks = st.fixed_dictionaries(
 @given(trees, tasks)
 def test_what_does_not_match_matches_the_opposite(tree, task):
     assert matches(Not(tree), task) is not matches(tree, task)
-    assert matches(search._denied(tree), task) is not matches(tree, task)
+    assert matches(search.tree.denied(tree), task) is not matches(tree, task)
 
 
 @given(
