@@ -4,9 +4,11 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 
+from djtaskq.db.plans import by_index
 from djtaskq.db.text import storable
 from djtaskq.redactor import redactor
 from djtaskq_monitor import searching
@@ -21,10 +23,12 @@ VIEW = "djtaskq_monitor.view_taskstate"
 # A page unless more are asked for, the largest page, and how far into the list pages go.
 PAGE, MOST, FURTHEST = 100, 1_000, 10_000
 # As many of the newest that match are put in order by something else than time.
-SORTED = 10_000
+SORTED = 5_000
 CHILDREN = 1_000
 LOOKED_TO = "X-Djtaskq-Looked-To"
 
+# What an index finds in the order of time, without a look at each row.
+_INDEXED = frozenset(("name", "worker", "state"))
 _MINUTE = "%Y-%m-%d %H:%M"
 _SORTS: Mapping[str, str] = {"name": "name", "state": "state", "received": "received", "started": "started"}
 _TIMES = (
@@ -49,15 +53,17 @@ def tasks(call: Call) -> HttpResponse:
     if offset > FURTHEST:
         raise bad(f"An offset goes as far as {FURTHEST}: narrow the time by received_end instead.")
     sort_by = _sort_of(given)
-    size = SORTED if sort_by else offset + limit
     rows = TaskState.objects.only("pk", "first_seen", *([sort_by.lstrip("-")] if sort_by else []))
-    found = searching.search_page(rows, _tree(given), None, size=max(size, 1))
-    ordered = _ordered(found.rows, sort_by) if sort_by else found.rows
-    keys = [row.pk for row in ordered[offset : offset + limit]]
+    if sort_by:
+        found, looked_to = _newest(rows, _tree(given), 0, SORTED)
+        found = _ordered(found, sort_by)[offset : offset + limit]
+    else:
+        found, looked_to = _newest(rows, _tree(given), offset, limit)
+    keys = [row.pk for row in found]
     known = TaskState.objects.only("pk", *_COLUMNS).in_bulk(keys)
     answered = endpoints.answer({known[key].task_id: as_dict(known[key]) for key in keys if key in known})
-    if found.looked_to is not None:
-        answered.headers[LOOKED_TO] = found.looked_to.isoformat()
+    if looked_to is not None:
+        answered.headers[LOOKED_TO] = looked_to.isoformat()
     return answered
 
 
@@ -93,6 +99,16 @@ def as_dict(row: TaskState) -> dict[str, Any]:
         "children": None,
         "clock": None,
     }
+
+
+def _newest(rows: QuerySet[Any], tree: Tree, offset: int, limit: int) -> tuple[list[Any], dt.datetime | None]:
+    """Those that match, and back to when they were looked for if that was not to the end."""
+    if isinstance(tree, Everything) or (isinstance(tree, Same) and tree.field in _INDEXED):
+        with by_index(rows.db):
+            ordered = searching.indexed(rows, tree).filter(first_seen__isnull=False)
+            return list(ordered.order_by("-first_seen", "-pk")[offset : offset + limit]), None
+    found = searching.search_page(rows, tree, None, size=max(offset + limit, 1))
+    return found.rows[offset : offset + limit], found.looked_to
 
 
 def _redacted(text: str | None, redact: Callable[[str], str]) -> str | None:
@@ -140,8 +156,10 @@ def _tree(given: Given) -> Tree:
         except SearchError as error:
             raise bad(str(error)) from None
     flat = [each for tree in conditions for each in (tree.children if isinstance(tree, And) else (tree,))]
-    conditions = [each for each in flat if not isinstance(each, Everything)]
-    return And(tuple(conditions)) if conditions else Everything()
+    found: list[Tree] = [each for each in flat if not isinstance(each, Everything)]
+    if len(found) == 1:
+        return found[0]
+    return And(tuple(found)) if found else Everything()
 
 
 def _minute(text: str) -> dt.datetime:
