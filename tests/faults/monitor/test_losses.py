@@ -3,12 +3,13 @@
 import time
 
 import pytest
-from celery import Celery
+from celery import Celery, states
 from celery.events.state import State
 from django.db import router, transaction
+from django.utils import timezone
 
 from djtaskq_monitor.camera import Camera
-from djtaskq_monitor.models import TaskState, WorkerState
+from djtaskq_monitor.models import TaskState
 from tests.faults.conftest import FULL
 from tests.monitoring import NOW, event, message, success
 
@@ -45,9 +46,9 @@ def test_no_task_is_given_up_for_newer_ones(database):
 def test_a_write_that_stands_still_costs_no_event(database, broker, make_scene, request):
     scene = make_scene(broker)
     camera = scene.camera()
-    WorkerState.objects.create(hostname="worker0@test")
-    with transaction.atomic(using=router.db_for_write(WorkerState)):
-        WorkerState.objects.select_for_update().get()
+    TaskState.objects.create(task_id="worker0@test-0", state=states.PENDING, tstamp=timezone.now())
+    with transaction.atomic(using=router.db_for_write(TaskState)):
+        TaskState.objects.select_for_update().get()
         began = time.monotonic()
         scene.emit(TASKS, rate=TASKS / STILL)
         scene.all_sent()
