@@ -1,61 +1,16 @@
 """What each kind of broker tells, against the real one: the same questions for all of them."""
 
-import socket
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
 import pytest
 from celery import Celery
-from django.test import override_settings
 from kombu import Exchange, Queue
 
 from djtaskq_monitor.brokers.choosing import asking
-from djtaskq_monitor.brokers.figures import BrokerAway, BrokerRefuses, CannotPeek
+from djtaskq_monitor.brokers.figures import CannotPeek
+from tests.contract.monitor.brokering import KINDS
 from tests.waiting import eventually
 
-SEP = {"sep": ":", "priority_steps": [0, 5], "global_keyprefix": "team-a/"}
-
-
-class Setting:
-    """A Celery app on one kind of broker."""
-
-    def __init__(self, url, options, api=None):
-        self.app = Celery("brokers", broker=url, set_as_current=False)
-        self.app.conf.update(broker_transport_options=options, task_default_queue="first")
-        self.api = api
-
-    def send(self, queue, *args, **options):
-        return self.app.send_task("proj.add", args, queue=queue, **options).id
-
-    def ask(self):
-        return asking(self.app)
-
-    def take(self, queue):
-        """Hold one message, as a worker does; give it back by `close`."""
-        connection = self.app.connection_for_read()
-        return connection, self.app.amqp.queues[queue].bind(connection.channel()).get()
-
-
-KINDS = ("redis", "redis-prefixed", "amqp", "management", "filesystem")
 # The management API tells of changes a few seconds late: it need not do so in every test.
 at_once = pytest.mark.parametrize("broker", sorted({*KINDS} - {"management"}), indirect=True)
-
-
-@pytest.fixture(params=KINDS)
-def broker(request, servers):
-    kind = request.param
-    name = {"redis-prefixed": "redis", "amqp": "rabbitmq", "management": "rabbitmq"}.get(kind, kind)
-    url = request.getfixturevalue("filesystem_broker_url" if kind == "filesystem" else f"{name}_url")
-    options = SEP if kind == "redis-prefixed" else {}
-    if kind == "filesystem":
-        options = request.getfixturevalue("filesystem_broker_options")
-    api = servers.use("rabbitmq").management_url if kind == "management" else None
-    setting = Setting(url, options, api)
-    setting.kind = kind
-    with override_settings(DJTASKQ={"MONITOR_BROKER_API": api}):
-        yield setting
-    setting.app.close()
 
 
 KNOWS_HELD = {"redis", "redis-prefixed", "management"}
@@ -144,26 +99,6 @@ def test_a_message_that_is_none_of_a_task_is_shown_as_what_it_is(broker):
         eventually(lambda: asked.figures(["first"])["first"].length == 2)
 
 
-@pytest.mark.parametrize("url", ["redis", "amqp"])
-def test_a_broker_that_is_away_is_told_within_a_bound(url):
-    with socket.socket() as refusing:
-        refusing.bind(("127.0.0.1", 0))
-        app = Celery("away", broker=f"{url}://127.0.0.1:{refusing.getsockname()[1]}/", set_as_current=False)
-        started = time.monotonic()
-        with asking(app) as asked, pytest.raises(BrokerAway, match="does not answer"):
-            asked.figures(["first"])
-        assert time.monotonic() - started < 10
-
-
-def test_a_broker_that_says_nothing_is_told_within_a_bound(monkeypatch):
-    monkeypatch.setattr("djtaskq_monitor.brokers.amqp.AmqpBroker.bounds", {"read_timeout": 0.3})
-    monkeypatch.setattr("djtaskq_monitor.brokers.choosing.CONNECT_SECONDS", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        app = Celery("mute", broker=f"amqp://127.0.0.1:{silent.getsockname()[1]}/", set_as_current=False)
-        with asking(app) as asked, pytest.raises(BrokerAway):
-            asked.figures(["first"])
-
-
 @pytest.mark.parametrize("broker", ["redis", "redis-prefixed"], indirect=True)
 def test_priorities_are_counted_together_and_shown_in_their_order(broker):
     low = broker.send("first", 1, priority=9)
@@ -175,19 +110,6 @@ def test_priorities_are_counted_together_and_shown_in_their_order(broker):
         assert asked.peek("first", 1) == shown[:1]
         assert asked.figures(["first"])["first"].heads == (high, low)
         assert asked.purge("first") == 2
-
-
-@pytest.mark.parametrize("broker", ["redis"], indirect=True)
-def test_one_queue_that_fails_does_not_cost_the_others(broker):
-    broker.send("second", 1)
-    with broker.app.connection_for_write() as connection:
-        connection.default_channel.client.set("first", "no list")
-    with broker.ask() as asked:
-        told = asked.figures(["first", "second"])
-        assert "WRONGTYPE" in told["first"].problem
-        assert (told["second"].length, told["second"].problem) == (1, "")
-        with pytest.raises(BrokerRefuses):
-            asked.peek("first", 1)
 
 
 @pytest.mark.parametrize("broker", ["redis", "redis-prefixed"], indirect=True)
@@ -213,18 +135,6 @@ def test_what_is_held_is_counted_by_the_bindings_of_its_exchange(broker, monkeyp
         connection.release()
 
 
-@pytest.mark.parametrize("broker", ["amqp"], indirect=True)
-def test_a_queue_that_is_somebody_s_own_does_not_cost_the_others(broker):
-    broker.send("second", 1)
-    with broker.app.connection_for_read() as connection:
-        Queue("first", exclusive=True, channel=connection.channel()).queue_declare()
-        with broker.ask() as asked:
-            told = asked.figures(["first", "nobody", "second"])
-    assert "RESOURCE_LOCKED" in told["first"].problem
-    assert told["nobody"].absent
-    assert told["second"].length == 1
-
-
 @pytest.mark.parametrize("broker", ["management"], indirect=True)
 def test_a_quorum_queue_is_not_peeked_at(broker):
     with broker.app.connection_for_write() as connection:
@@ -233,66 +143,6 @@ def test_a_quorum_queue_is_not_peeked_at(broker):
         ).queue_declare()
     with broker.ask() as asked, pytest.raises(CannotPeek, match="quorum"):
         asked.peek("first", 1)
-
-
-@pytest.mark.parametrize("broker", ["management"], indirect=True)
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda api: api.replace("djtaskq:", "djtaskq:s3cr3t-"), "401"),
-        (lambda api: api.replace("/api", "/nowhere"), "404"),
-        (lambda api: api.replace("http:", "file:"), "no http"),
-        (lambda _api: "http://u:s3cr3t-@127.0.0.1:1/api", "refused"),
-    ],
-)
-def test_no_password_is_in_what_goes_wrong_with_the_api(broker, change, said):
-    with (
-        override_settings(DJTASKQ={"MONITOR_BROKER_API": change(broker.api)}),
-        broker.ask() as asked,
-        pytest.raises((BrokerAway, BrokerRefuses), match=said) as caught,
-    ):
-        asked.figures(["first"])
-    assert "s3cr3t" not in repr(caught.value)
-    assert "s3cr3t" not in str(caught.value.__cause__)
-
-
-class Nonsense(BaseHTTPRequestHandler):
-    """Answers as the test says, and keeps what it was asked with."""
-
-    def do_GET(self):
-        self.server.asked.append(self.headers.get("Authorization"))
-        self.send_response(self.server.status)
-        self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [(200, b"{}"), (200, b"[1]"), (200, b"<html>"), (200, b'{"type": []}'), (302, b""), (500, b"[]")],
-)
-def test_what_is_no_management_api_is_told_so_and_followed_nowhere(status, body):
-    with HTTPServer(("127.0.0.1", 0), Nonsense) as server:
-        server.status, server.body, server.asked = status, body, []
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            app = Celery("nonsense", broker="amqp://127.0.0.1:1/", set_as_current=False)
-            api = f"http://u:s3cr3t@127.0.0.1:{server.server_port}/api"
-            with (
-                override_settings(DJTASKQ={"MONITOR_BROKER_API": api}),
-                asking(app) as asked,
-                pytest.raises((BrokerAway, BrokerRefuses)) as caught,
-            ):
-                asked.figures(["first"])
-        finally:
-            server.shutdown()
-            thread.join(10)
-    assert len(server.asked) == 1
-    assert "s3cr3t" not in repr(caught.value)
 
 
 def test_any_other_transport_is_asked_for_the_length(memory_app):
