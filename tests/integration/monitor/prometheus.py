@@ -39,7 +39,9 @@ class Prometheus:
                     "metrics_path": "/celery/metrics",
                     "authorization": {"credentials": token},
                     "static_configs": [{"targets": [target.removeprefix("http://")], "labels": LABELS}],
-                }
+                },
+                # Nobody is there: what rules say of a site that is down.
+                {"job_name": "celery-away", "static_configs": [{"targets": [f"127.0.0.1:{free_port()}"]}]},
             ],
         }
         (folder / "prometheus.json").write_text(json.dumps(config))

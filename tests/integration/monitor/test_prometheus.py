@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from django.urls import include, path
 from django.utils import timezone
 
@@ -113,12 +114,14 @@ def expressions():
     yield from (target["expr"] for panel in board["panels"] for target in panel["targets"])
     variables = [each for each in board["templating"]["list"] if each["type"] == "query"]
     yield from (each["query"]["query"] for each in variables)
+    groups = yaml.safe_load((GRAFANA / "alerts.yml").read_text())["groups"]
+    yield from (rule["expr"] for group in groups for rule in group["rules"])
     if file := os.environ.get("DJTASKQ_EXPRESSIONS"):
         for source in json.loads(Path(file).read_text()):
             yield from (each for each in source["expressions"] if each != "prometheus")
 
 
-def test_boards_get_series_for_everything_that_they_ask(prometheus):
+def test_boards_and_rules_get_series_for_everything_that_they_ask(prometheus):
     assert {expression for expression in expressions() if not prometheus.ask(expression)} == set()
 
 
