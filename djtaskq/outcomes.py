@@ -11,6 +11,8 @@ from typing import cast
 
 from django.utils.functional import SimpleLazyObject
 
+from djtaskq.task_progress import Progress
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
@@ -25,6 +27,7 @@ class Outcome:
     """What is known of one task.
 
     `state` is one of Celery's or a custom one; the times are aware; `runtime` is in seconds.
+    `progress` is how far a task that has not ended says it is, without secrets.
     """
 
     state: str
@@ -33,6 +36,7 @@ class Outcome:
     runtime: float | None = None
     error: str = ""
     links: tuple[Link, ...] = ()
+    progress: Progress | None = None
 
 
 def links_when_read(find: Callable[[], tuple[Link, ...]]) -> tuple[Link, ...]:
@@ -80,4 +84,5 @@ def _filled(known: Outcome, other: Outcome) -> Outcome:
         runtime=known.runtime if known.runtime is not None else other.runtime,
         error=known.error or other.error,
         links=links_when_read(lambda: known.links + other.links),
+        progress=known.progress if known.finished else known.progress or other.progress,
     )

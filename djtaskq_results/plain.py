@@ -12,5 +12,5 @@ def value(text: str | None, content_type: str) -> Any:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for what is nested deeper than anybody would write
         return text

@@ -14,6 +14,8 @@ from django_celery_results.models import TaskResult
 
 from djtaskq.db.prefix import starts_with
 from djtaskq.outcomes import Link, Outcome, links_when_read
+from djtaskq.redactor import redactor
+from djtaskq.task_progress import Progress, progress_of
 from djtaskq.timelines import Asked, Moment, Timeline
 from djtaskq_results.joining import leaves
 from djtaskq_results.models import Rerun, TaskDetail
@@ -27,6 +29,8 @@ LISTED = ("task_id", "task_name", "periodic_task_name", "status", "worker", "dat
 # The columns that can be, and how many characters of each a page shows.
 LARGE = ("result", "traceback", "task_args", "task_kwargs", "meta")
 SHOWN = 100_000
+# Characters of what a running task says: with more it is no progress, and is not read.
+PROGRESS_LENGTH = 10_000
 
 _ENDS = {SUCCESS: "succeeded", FAILURE: "failed", REVOKED: "revoked", RETRY: "retried"}
 _FAILED = Q(status__in=sorted(EXCEPTION_STATES))
@@ -145,25 +149,38 @@ def status(task_id: str) -> Mapping[str, Any] | None:
 
 def outcomes(task_ids: Sequence[str]) -> dict[str, Outcome]:
     """How these tasks ended or how far they are, by task id; one statement, and no result of any size."""
-    none = Value(None, output_field=TextField())
+    told = Case(
+        When(_FAILED, then=F("result")),
+        When(~Q(status__in=sorted(READY_STATES)), then=Left(F("result"), PROGRESS_LENGTH + 1)),
+        default=Value(None),
+        output_field=TextField(),
+    )
     rows = (
         TaskResult.objects.filter(task_id__in=task_ids)
         .order_by()
-        .annotate(failure=Case(When(_FAILED, then=F("result")), default=none))
+        .annotate(told=told)
         .only("pk", "task_id", "status", "date_started", "date_done", "content_type")
     )
     return {row.task_id: _outcome(row) for row in rows}
 
 
 def _outcome(row: Any) -> Outcome:
+    failed = row.status in EXCEPTION_STATES
     return Outcome(
         state=row.status,
         started=_aware(row.date_started),
         finished=_aware(row.date_done) if row.status in READY_STATES else None,
         runtime=runtime(row),
-        error=error(row.failure, row.content_type),
+        error=error(row.told, row.content_type) if failed else "",
         links=links_when_read(functools.partial(_links, row)),
+        progress=None if failed else _progress(row.told, row.content_type),
     )
+
+
+def _progress(told: str | None, content_type: str) -> Progress | None:
+    if told is None or len(told) > PROGRESS_LENGTH or content_type != JSON:
+        return None
+    return progress_of(redactor().value(value(told, content_type)))
 
 
 def _links(row: Any) -> tuple[Link, ...]:

@@ -36,7 +36,7 @@ def _entries(site: str) -> dict[str, dict[str, Any]]:
             "task": "count_lines",
             "kwargs": {"package": "django"},
             "schedule": ("interval", {"every": 5, "period": "seconds"}),
-            "description": "Reports its progress while it runs.",
+            "description": "Reports its progress while it runs, and is soon done.",
         },
         "Compare packages": {
             "task": "compare_packages",
@@ -63,9 +63,9 @@ def _entries(site: str) -> dict[str, dict[str, Any]]:
         },
         "Verify checksums": {
             "task": "verify_checksums",
-            "kwargs": {"package": "django", "rounds": 20},
+            "kwargs": {"package": "django", "rounds": 60},
             "schedule": ("crontab", {"minute": "*", "timezone": "UTC"}),
-            "description": "A slow one, every minute.",
+            "description": "A slow one, every minute: its page has a bar while it runs.",
         },
         "Morning digest": {
             "task": "send_digest",

@@ -49,11 +49,13 @@ def compare_packages(packages: list[str]) -> str:
     return str(result.id)
 
 
-@shared_task
-def verify_checksums(package: str, rounds: int = 1) -> str:
-    """A slow one: the SHA-256 of every source file, as many times as asked."""
+@shared_task(bind=True)
+def verify_checksums(self: "Task[Any, Any]", package: str, rounds: int = 1) -> str:
+    """A slow one: the SHA-256 of every source file, as many times as asked, telling how far it has come."""
     digest = hashlib.sha256()
-    for _ in range(rounds):
+    for done in range(rounds):
+        meta = {"current": done, "total": rounds, "description": f"round {done + 1} over {package}"}
+        self.update_state(state="PROGRESS", meta=meta)
         for file in _sources(package):
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

@@ -21,6 +21,7 @@ from djtaskq.admin.pages import KeysetAdmin, KeysetChangeList
 from djtaskq.admin.parts import Field, Tab
 from djtaskq.conf import conf
 from djtaskq.db.plans import by_index
+from djtaskq.outcomes import outcomes_of
 from djtaskq_monitor import queries, search, searching
 from djtaskq_monitor.admin import tasks_filters as filters
 from djtaskq_monitor.admin.lists import MonitorAdmin
@@ -173,7 +174,11 @@ class TaskList(LiveAdmin, MonitorAdmin, KeysetAdmin):
             return newest, CameraState.objects.order_by().aggregate(Sum("written"), Max("last_error_at"))
         if not object_id.isdecimal():
             return None
-        return list(TaskState.objects.filter(pk=object_id).values_list("writes", "state", "rank"))
+        columns = ("writes", "state", "rank", "outcome", "task_id")
+        rows = list(TaskState.objects.filter(pk=object_id).values_list(*columns))
+        # No event tells how far a running task is: whoever keeps it is asked.
+        running = outcomes_of(task_id for *_known, ended, task_id in rows if not ended)
+        return rows, [known.progress for known in running.values()]
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any

@@ -59,6 +59,7 @@ class TaskPage(KeysetAdmin):
             "task_id": task_id,
             "outcome": outcome,
             "error": redactor().text(outcome.error) if outcome else "",
+            "progress": parts.progress_bar(outcome.progress if outcome else None),
             "moments": _moments(timeline),
             "links": _links(timeline, outcome, ""),
         }
@@ -89,6 +90,7 @@ class TaskPage(KeysetAdmin):
             "title": _("Task"),
             "error": shown(row.exception or "") if failed else "",
             "raised": tracebacks.last_own(row.traceback or "") if failed else None,
+            "progress": parts.progress_bar(None if row.ended or not outcome else outcome.progress),
             "facts": parts.key_values(_facts(row, _links(timeline, outcome, queries.page_of(row)))),
             "moments": _moments(timeline),
             "spans": _spans(row),

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from django_celery_results.models import TaskResult
 
 from djtaskq import tracebacks
-from djtaskq.admin import widgets
+from djtaskq.admin import parts, widgets
 from djtaskq.admin.pages import KeysetAdmin
 from djtaskq.outcomes import Link, outcomes_of
 from djtaskq.redaction import MARK
@@ -182,6 +182,7 @@ class ResultPage(KeysetAdmin):
             "ended": row.status in READY_STATES,
             "error": redactor().text(queries.error(row.result, row.content_type)) if failed else "",
             "raised": tracebacks.last_own(row.traceback or "") if failed else None,
+            "progress": parts.progress_bar(outcome.progress if outcome else None),
             "links": [*timeline.links, *elsewhere],
             "schedule": _schedule(row.periodic_task_name, timeline.links),
             "moments": [(moment.name, moment.at) for moment in timeline.moments],

@@ -11,6 +11,7 @@ PACKAGES = ("djtaskq", *APPS)
 
 PURE = (
     "djtaskq.redaction",
+    "djtaskq.task_progress",
     "djtaskq.tracebacks",
     "djtaskq_beat.occurrences",
     "djtaskq_beat.policies",

@@ -6,6 +6,7 @@ All are HTML and SVG as a strict Content-Security-Policy has them, and escape wh
 from djtaskq.admin.parts.choosing import Field, Tab, filter_bar, tabs
 from djtaskq.admin.parts.drawings import StripItem, bar, sparkline, strip
 from djtaskq.admin.parts.facts import cut_text, key_values, timeline
+from djtaskq.admin.parts.progress import progress_bar
 
 __all__ = [
     "Field",
@@ -15,6 +16,7 @@ __all__ = [
     "cut_text",
     "filter_bar",
     "key_values",
+    "progress_bar",
     "sparkline",
     "strip",
     "tabs",

@@ -4,6 +4,7 @@ import pytest
 
 from djtaskq import outcomes
 from djtaskq.outcomes import Link, Outcome
+from djtaskq.task_progress import Progress
 
 STARTED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -40,6 +41,14 @@ def test_the_lower_order_wins_and_the_others_fill_in(readers):
     assert outcome.state == "SUCCESS"
     assert outcome.started == STARTED
     assert [link.label for link in outcome.links] == ["1", "2"]
+
+
+@pytest.mark.parametrize(("finished", "kept"), [(None, True), (STARTED, False)])
+def test_progress_is_filled_in_while_the_task_has_not_ended(readers, finished, kept):
+    told = Progress(done=1, total=2)
+    outcomes.register("first", lambda _ids: {"a": Outcome(state="X", finished=finished)}, order=10)
+    outcomes.register("second", lambda _ids: {"a": Outcome(state="PROGRESS", progress=told)}, order=20)
+    assert outcomes.outcomes_of(["a"])["a"].progress == (told if kept else None)
 
 
 def test_registering_again_replaces_the_reader(readers):

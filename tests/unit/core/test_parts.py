@@ -8,6 +8,7 @@ import pytest
 
 from djtaskq.admin import parts, widgets
 from djtaskq.admin.parts.drawings import SHORTEST, TALLEST, figure, height_of
+from djtaskq.task_progress import Progress
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 HOSTILE = """"><script>alert(1)</script>'&lt;{{ 7 }}"""
@@ -18,6 +19,7 @@ EVERY_PART = {
     "cut_text, long": lambda text: parts.cut_text(text, limit=3, whole_url=text),
     "filter_bar": lambda text: parts.filter_bar([_field(text), _choice(text)], [(text, text)], text),
     "key_values": lambda text: parts.key_values([(text, text)]),
+    "progress_bar": lambda text: parts.progress_bar(Progress(done=1, total=2, text=text)),
     "sparkline": lambda text: parts.sparkline([1, 2], text, text),
     "strip": lambda text: parts.strip([_item(text), _item(text, url="")], text),
     "tabs": lambda text: parts.tabs([parts.Tab(label=text, url=text, count=text)], text),
