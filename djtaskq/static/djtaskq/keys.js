@@ -36,6 +36,10 @@
 
   const search = () => {
     const field = document.querySelector("[data-search], #searchbar");
+    const folded = field?.closest("details");
+    if (folded) {
+      folded.open = true; // what is folded takes no focus
+    }
     field?.focus();
     field?.select();
     return Boolean(field);
