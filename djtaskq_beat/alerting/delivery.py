@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from django.core.mail import mail_admins
 
 from djtaskq.conf import conf
+from djtaskq.opening import opener
 from djtaskq_beat.alerting.digest import letter
 from djtaskq_beat.errors import WebhookRefused
 
@@ -73,24 +74,10 @@ def _post(digest: Mapping[str, Any]) -> None:
         settings.BEAT_ALERT_WEBHOOK or "", data=body, headers=headers, method="POST"
     )
     try:
-        _opener().open(request, timeout=_SECONDS).close()
+        opener().open(request, timeout=_SECONDS).close()
     except urllib.error.HTTPError as error:
         error.close()
         raise WebhookRefused(status=error.code) from None  # the error itself holds a connection
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Without redirects: followed, they would turn the POST into a GET; and without files."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPErrorProcessor,
-    ):
-        opener.add_handler(handler())
-    return opener
 
 
 _WAYS: dict[str, Callable[[Mapping[str, Any]], None]] = {"mail": _mail, "webhook": _post}

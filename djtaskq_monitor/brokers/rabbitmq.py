@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from kombu import Connection
 
+from djtaskq.opening import opener
 from djtaskq_monitor.brokers.amqp import AmqpBroker
 from djtaskq_monitor.brokers.broker import ANSWER_SECONDS
 from djtaskq_monitor.brokers.figures import ABSENT, BrokerAway, BrokerRefuses, CannotPeek, Figures
@@ -88,7 +89,7 @@ class Api:
             f"{self._url}/{path}", data=data, headers=self._headers, method=method
         )
         try:
-            with _opener().open(request, timeout=ANSWER_SECONDS) as answer:
+            with opener().open(request, timeout=ANSWER_SECONDS) as answer:
                 return json.loads(answer.read(_LONGEST_ANSWER))
         except urllib.error.HTTPError as error:
             error.close()
@@ -97,20 +98,6 @@ class Api:
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise BrokerAway(reason=f"its management API at {self._host}: {reason}") from None
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Without redirects, which would take the password elsewhere, and without files."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPErrorProcessor,
-    ):
-        opener.add_handler(handler())
-    return opener
 
 
 def _figures(queue: Mapping[str, Any]) -> Figures:
