@@ -3,11 +3,11 @@
 import uuid
 
 from celery import Celery, states
-from django.db import IntegrityError, router, transaction
+from django.db import router
 from django.utils import timezone
 
+from djtaskq import calling
 from djtaskq.arguments import Arguments
-from djtaskq.calling import send
 from djtaskq_monitor.models import TaskState
 
 
@@ -20,16 +20,4 @@ def send_once(app: Celery, name: str, arguments: Arguments, *, task_id: uuid.UUI
     using = router.db_for_write(TaskState)
     now = timezone.now()
     row = TaskState(task_id=str(task_id), name=name, state=states.PENDING, tstamp=now, queue=queue or None)
-    try:
-        with transaction.atomic(using=using):
-            row.save(using=using, force_insert=True)
-    except IntegrityError:
-        return False
-    sent = False
-    try:
-        send(app, name, arguments, task_id=str(task_id), queue=queue)
-        sent = True
-    finally:
-        if not sent:
-            row.delete(using=using)
-    return True
+    return calling.send_once(app, name, arguments, task_id=str(task_id), queue=queue, note=row, using=using)

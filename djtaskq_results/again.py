@@ -4,11 +4,12 @@ import uuid
 from typing import Any
 
 from celery import Celery
-from django.db import IntegrityError, router, transaction
+from django.db import router
 from django_celery_results.models import TaskResult
 
+from djtaskq import calling
 from djtaskq.arguments import Arguments
-from djtaskq.calling import NotSent, send
+from djtaskq.calling import NotSent
 from djtaskq.db.clock import now
 from djtaskq_results.models import ID_LENGTH, Rerun, TaskDetail
 from djtaskq_results.plain import JSON
@@ -54,19 +55,9 @@ def send_once(
     """Send `row`'s task again as `task_id`; False if that was done already: a form may come twice."""
     using = router.db_for_write(Rerun)
     rerun = Rerun(original_id=row.task_id, task_id=str(task_id), username=username, sent_at=now(using))
-    try:
-        with transaction.atomic(using=using):
-            rerun.save(using=using, force_insert=True)
-    except IntegrityError:
-        return False
-    sent = False
-    try:
-        send(app, row.task_name, arguments, task_id=str(task_id), queue=queue)
-        sent = True
-    finally:
-        if not sent:
-            rerun.delete(using=using)
-    return True
+    return calling.send_once(
+        app, row.task_name, arguments, task_id=str(task_id), queue=queue, note=rerun, using=using
+    )
 
 
 def new_id(operation: uuid.UUID, task_id: str) -> str:
