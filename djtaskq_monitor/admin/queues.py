@@ -198,7 +198,7 @@ def _chart(kind: str, row: QueueState, span: Span) -> charting.Chart:
 
 def _length_chart(row: QueueState, span: Span) -> charting.Chart:
     step = queries.step_of(span.since, span.until)
-    found = queries.lengths(row, span.since, span.until)
+    found = queries.lengths([row.pk], span.since, span.until, step)[row.pk]
     first = int(span.since.timestamp()) // step * step
     axis = list(range(first, max(int(span.until.timestamp()), first + 1), step))
     values = [found.get(at) for at in axis]

@@ -2,15 +2,14 @@
 
 import datetime as dt
 
-from django.db.models import BigIntegerField, ExpressionWrapper, F, Max
+from django.db.models import F
 
 from djtaskq_monitor.brokers import queries
 from djtaskq_monitor.brokers.queries import Queue
-from djtaskq_monitor.models import QueueSample, QueueState
+from djtaskq_monitor.models import QueueState
 
 # As many queues have a line on the dashboard: those that need somebody, then the longest.
 MOST = 20
-_MICRO = 1_000_000
 
 
 def lines() -> tuple[list[Queue], int]:
@@ -26,9 +25,5 @@ def lengths(since: dt.datetime, until: dt.datetime, step: int, most: int) -> dic
     """
     longest = QueueState.objects.order_by(F("length").desc(nulls_last=True), "name")
     rows = dict(longest.values_list("pk", "name")[:most])
-    samples = QueueSample.objects.filter(queue__in=list(rows), at__gte=since, at__lt=until).order_by()
-    begins = ExpressionWrapper(F("at") - F("at") % (step * _MICRO), output_field=BigIntegerField())
-    found: dict[str, dict[int, int]] = {name: {} for name in rows.values()}
-    for pk, at, length in samples.values_list("queue_id", begins).annotate(longest=Max("length")):
-        found[rows[pk]][at // _MICRO] = length
-    return found
+    found = queries.lengths(list(rows), since, until, step)
+    return {name: found[pk] for pk, name in rows.items()}
