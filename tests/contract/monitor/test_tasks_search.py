@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from djtaskq_monitor import search, searching
 from djtaskq_monitor.models import TaskState
+from djtaskq_monitor.searching import columns, walking
 from tests.contract.monitor.listing import LIST, changelist, numbers, rows, walk
 
 SECRET = "hunter2"
@@ -20,9 +21,9 @@ def test_a_search_that_cannot_be_read_says_where_and_shows_nothing(viewer):
 
 
 def test_a_search_looks_through_a_bounded_number_and_says_so(viewer, monkeypatch):
-    monkeypatch.setattr(searching, "_FIRST_STEP", 100)
-    monkeypatch.setattr(searching, "MOST_ROWS", 600)
-    monkeypatch.setattr(searching, "SECONDS", 1_000)
+    monkeypatch.setattr(walking, "_FIRST_STEP", 100)
+    monkeypatch.setattr(walking, "MOST_ROWS", 600)
+    monkeypatch.setattr(walking, "SECONDS", 1_000)
     rows(1_500, name=lambda number: "shop.old" if number > 1_400 else "shop.usual")
     found = changelist(viewer, "?q=old")
     assert (numbers(found), found.page.looked_at, found.page.total) == ([], 600, None)
@@ -34,8 +35,8 @@ def test_a_search_looks_through_a_bounded_number_and_says_so(viewer, monkeypatch
 
 
 def test_a_search_ends_in_time(viewer, monkeypatch):
-    monkeypatch.setattr(searching, "_FIRST_STEP", 100)
-    monkeypatch.setattr(searching, "SECONDS", 0)
+    monkeypatch.setattr(walking, "_FIRST_STEP", 100)
+    monkeypatch.setattr(walking, "SECONDS", 0)
     rows(300)
     assert changelist(viewer, "?q=nothing").page.looked_at == 100
 
@@ -88,7 +89,7 @@ def test_the_database_finds_what_the_conditions_mean(database):
     spread = {name: (lambda number, some=some, by=by: some[number // by % len(some)])
               for by, (name, some) in enumerate(values.items(), 1)}  # fmt: skip
     rows(60, task_id=lambda number: f"t-{number}", **spread)
-    every = [searching._as_shown(row) | {"pk": row["pk"]} for row in _values()]
+    every = [columns.as_shown(row) | {"pk": row["pk"]} for row in _values()]
 
     @settings(max_examples=40, suppress_health_check=list(HealthCheck), deadline=None)
     @given(trees)
@@ -100,7 +101,7 @@ def test_the_database_finds_what_the_conditions_mean(database):
 
 
 def _values():
-    for row in TaskState.objects.values("pk", *searching.COLUMNS.values()):
+    for row in TaskState.objects.values("pk", *columns.COLUMNS.values()):
         pk = row.pop("pk")
         yield _Row(row, pk)
 
@@ -116,7 +117,7 @@ class _Row(dict):
 
 def test_what_only_the_eye_can_tell_ends_in_time_and_goes_on(viewer, monkeypatch):
     """The database takes all of them for possible: each has to be looked at as it is shown."""
-    monkeypatch.setattr(searching, "SECONDS", 0)
+    monkeypatch.setattr(walking, "SECONDS", 0)
     rows(400, kwargs=lambda number: "{'user': 'bob'}" if number == 399 else "{'user': 'ann'}")
     first = changelist(viewer, "?q=-kwargs:user=ann")
     assert numbers(first) == []
