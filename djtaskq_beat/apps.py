@@ -10,12 +10,13 @@ class DjtaskqBeatConfig(dependent.DependentConfig):
     needs = ("django_celery_beat",)
 
     def ready(self) -> None:
-        from djtaskq import timelines, vitals
-        from djtaskq_beat import checks, migrating, queries, signals
+        from djtaskq import timelines, upcoming, vitals
+        from djtaskq_beat import checks, coming, migrating, queries, signals
         from djtaskq_beat.vitals import read
 
         timelines.register("djtaskq_beat", queries.timeline, order=300)
         vitals.register("djtaskq_beat", read, order=200)
+        upcoming.register("djtaskq_beat", coming.read, permission="django_celery_beat.view_periodictask")
         checks.register()
         migrating.register()
         migrating.connect()

@@ -7,6 +7,7 @@ from djtaskq_monitor.metrics.views import metrics
 
 app_name = "djtaskq_monitor"
 urlpatterns = [
+    path("api/v1/", include("djtaskq_monitor.api.v1.urls")),
     path("api/", include("djtaskq_monitor.api.urls")),
     path("metrics", metrics, name="metrics"),
     path("healthcheck", views.healthcheck, name="healthcheck"),

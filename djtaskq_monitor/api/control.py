@@ -88,7 +88,7 @@ def time_limits(call: Call, task: str) -> Message:
         data = {"task_name": task, "seconds": seconds}
         return {"message": _told(call, f"{name}-time-limit", worker, data, "set the time limit on").text}
     for name, seconds in given.items():
-        _valid(COMMANDS[f"{name}-time-limit"], {"task_name": task, "seconds": seconds})
+        valid(COMMANDS[f"{name}-time-limit"], {"task_name": task, "seconds": seconds})
     row = known_worker(worker)
     question = Question(method="time_limit", arguments={"task_name": task, **given})
     said = f"Time limits of {task}: soft {given['soft']:g} s, hard {given['hard']:g} s"
@@ -96,9 +96,7 @@ def time_limits(call: Call, task: str) -> Message:
     def give() -> Outcome:
         return Outcome(answers=ask(current_app, question, [worker])[0])
 
-    return {
-        "message": _checked(_logged(call, [row], said, give), worker, task, "set the time limits on").text
-    }
+    return {"message": _checked(logged(call, [row], said, give), worker, task, "set the time limits on").text}
 
 
 @endpoint("POST", REVOKE)
@@ -110,14 +108,14 @@ def revoke(call: Call, task_id: str) -> Message:
     if terminate:
         call.demand(TERMINATE)
         data["signal"] = call.given.text("signal") or "SIGTERM"
-    form = _valid(command, data)
+    form = valid(command, data)
     row = TaskState.objects.filter(task_id=task_id).only("pk", "task_id", "name", "state").first()
     said = command.say(form.cleaned_data)
 
     def give() -> Outcome:
         return send(current_app, command, form.arguments(), fleet().online)
 
-    _logged(call, [row] if row else [], said, give)
+    logged(call, [row] if row else [], said, give)
     return {"message": f"Revoked '{task_id}'"}
 
 
@@ -129,16 +127,16 @@ def _count(call: Call) -> int:
 def _told(call: Call, name: str, worker: str, data: Mapping[str, Any], doing: str) -> Answer:
     """Give a worker a command; what it answered, unless that is a refusal: then raises an `ApiError`."""
     command, row = COMMANDS[name], known_worker(worker)
-    form = _valid(command, data)
+    form = valid(command, data)
 
     def give() -> Outcome:
         return send(current_app, command, form.arguments(), [worker])
 
-    outcome = _logged(call, [row], command.say(form.cleaned_data), give)
+    outcome = logged(call, [row], command.say(form.cleaned_data), give)
     return _checked(outcome, worker, str(data.get("task_name", "")), doing)
 
 
-def _valid(command: Command, data: Mapping[str, Any]) -> Any:
+def valid(command: Command, data: Mapping[str, Any]) -> Any:
     """The command's form, as its page has it; raises an `ApiError` for what it does not take."""
     form = command.form(data=dict(data))
     if not form.is_valid():
@@ -147,7 +145,7 @@ def _valid(command: Command, data: Mapping[str, Any]) -> Any:
     return form
 
 
-def _logged(call: Call, rows: list[Any], said: str, give: Callable[[], Outcome]) -> Outcome:
+def logged(call: Call, rows: list[Any], said: str, give: Callable[[], Outcome]) -> Outcome:
     text = redactor().text(f"{said} ({call.caller.signature})")
     written = audit.write(call.request, rows, text, model=_model(rows))
     try:

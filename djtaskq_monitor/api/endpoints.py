@@ -39,6 +39,8 @@ class Call:
 
 
 Work = Callable[..., Any]
+# An `ApiError` is a `ControlError`.
+FAILURES = (ControlError, DatabaseError, InterfaceError)
 
 
 def endpoint(method: str, permission: str) -> Callable[[Work], Callable[..., HttpResponse]]:
@@ -49,12 +51,8 @@ def endpoint(method: str, permission: str) -> Callable[[Work], Callable[..., Htt
         def view(request: HttpRequest, **names: str) -> HttpResponse:
             try:
                 return _answered(request, methods, permission, work, names)
-            except ApiError as error:
-                return _failed(error.status, str(error), error)
-            except ControlError as error:
-                return _failed(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-            except (DatabaseError, InterfaceError):
-                return _failed(HTTPStatus.SERVICE_UNAVAILABLE, "The database is not available.")
+            except FAILURES as error:
+                return failed(error)
 
         view.__name__, view.__doc__ = work.__name__, work.__doc__
         cast("Any", view).permission = permission
@@ -72,6 +70,13 @@ def _answered(
             f"This takes {' or '.join(sorted(methods))}.",
             {"Allow": ", ".join(sorted(methods))},
         )
+    call = admitted(request)
+    call.demand(permission)
+    return answer(work(call, **{name: storable(value) for name, value in names.items()}))
+
+
+def admitted(request: HttpRequest) -> Call:
+    """The request of somebody who may ask at all, read to its end; raises an `ApiError`."""
     try:
         call = Call(request, access.caller_of(request), Given(request))
         # Read as far as the project's settings allow.
@@ -82,15 +87,14 @@ def _answered(
         ) from None
     except (SuspiciousOperation, BadRequest, UnreadablePostError) as error:
         raise bad(f"The request cannot be read: {error}") from None
-    call.demand(permission)
-    return answer(work(call, **{name: storable(value) for name, value in names.items()}))
+    return call
 
 
 def answer(data: Any) -> HttpResponse:
-    return data if isinstance(data, HttpResponse) else HttpResponse(_json(data), "application/json")
+    return data if isinstance(data, HttpResponse) else HttpResponse(as_json(data), "application/json")
 
 
-def _json(data: Any) -> str:
+def as_json(data: Any) -> str:
     try:
         return json.dumps(data, cls=_Encoder, allow_nan=False)
     except ValueError:
@@ -114,5 +118,9 @@ def _finite(value: Any) -> Any:
     return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _failed(status: HTTPStatus, message: str, error: ApiError | None = None) -> HttpResponse:
-    return JsonResponse({"error": message}, status=status, headers=dict(error.headers) if error else None)
+def failed(error: Exception) -> HttpResponse:
+    """What is answered where one of `FAILURES` was raised."""
+    if isinstance(error, ApiError):
+        return JsonResponse({"error": str(error)}, status=error.status, headers=dict(error.headers))
+    said = str(error) if isinstance(error, ControlError) else "The database is not available."
+    return JsonResponse({"error": said}, status=HTTPStatus.SERVICE_UNAVAILABLE)

@@ -1,0 +1,1 @@
+"""The described API: what the admin knows and does, for machines, with an OpenAPI document."""
