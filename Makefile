@@ -14,17 +14,18 @@ BIN := .venv/bin
 PRODUCTION = DJTASKQ_DEMO= DJTASKQ_HOME=build/lint DATABASE_URL=sqlite://:memory: \
 	DJTASKQ_ALLOWED_HOSTS=djtaskq.example DJTASKQ_SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(40))')
 
-.PHONY: help demo test faults bench conformance lint clean python
+.PHONY: help demo watch test faults bench conformance lint clean python
 .SILENT:
 
 help:
 	echo "make demo    start the demo [PORT=8000] [BROKER_URL=redis://...] [DATABASE_URL=postgres://...]"
+	echo "make watch   watch another application's workers: BROKER_URL=redis://... [PORT=8000] [DATABASE_URL=...]"
 	echo "make test    run all tests [ARGS=\"-k beat\"] [JOBS=2 for two processes]"
 	echo "make faults  kill, stop and mislead what runs, and its servers, for an hour and more [ARGS=\"-k kills\"]"
 	echo "make bench   measure [BENCH=beat_scale] [ARGS=\"--peers --broker rabbitmq\"]"
 	echo "make conformance  run Celery's own integration tests on our result backend and on Redis [ARGS=\"-k chord\"]"
 	echo "make lint    run every check that runs no task"
-	echo "make clean   remove .venv, caches and builds; the demo's data in demo/ stays"
+	echo "make clean   remove .venv, caches and builds; what is in demo/ and watch/ stays"
 
 demo: export DJTASKQ_DEMO := 1
 demo: export BROKER_URL := $(BROKER_URL)
@@ -33,6 +34,12 @@ demo: python
 	$(PYTHON) -m tools.setup requirements.txt --database-url "$$DATABASE_URL"
 	# Ctrl-C is how the demo ends: no error, and nothing for make to complain about.
 	trap : INT; $(BIN)/python manage.py demo --port "$(PORT)" || code=$$?; [ "$${code:-0}" -eq 130 ] || exit $${code:-0}
+
+watch: export BROKER_URL := $(BROKER_URL)
+watch: export DATABASE_URL := $(DATABASE_URL)
+watch: python
+	$(PYTHON) -m tools.setup requirements.txt --database-url "$$DATABASE_URL"
+	trap : INT; $(BIN)/python -m djtaskq.project watch --port "$(PORT)" || code=$$?; [ "$${code:-0}" -eq 130 ] || exit $${code:-0}
 
 test: python
 	$(PYTHON) -m tools.setup tests/requirements.txt --servers

@@ -1,6 +1,8 @@
 import os
 
 from celery import Celery
+from django.apps import apps
+from django.conf import settings
 
 from djtaskq import filesystem
 
@@ -10,4 +12,11 @@ filesystem.install()
 
 app = Celery("djtaskq")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+
+
+def _with_tasks() -> list[str]:
+    """Who watches another application's workers must not offer them tasks that they do not know."""
+    return [] if settings.WATCH else [each.name for each in apps.get_app_configs()]
+
+
+app.autodiscover_tasks(_with_tasks)

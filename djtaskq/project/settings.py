@@ -1,7 +1,9 @@
 """Settings of the ready-to-run project; what differs from place to place comes from the environment.
 
 DATABASE_URL, BROKER_URL    where the rows and the messages live; SQLite and files below DJTASKQ_HOME if unset
-DJTASKQ_HOME                folder of the project's own files, `demo` below the working folder if unset
+DJTASKQ_HOME                folder of the project's own files, `demo` or `watch` where it is started if unset
+DJTASKQ_WATCH=1             watch another application's workers: no schedules, results and tasks of our own
+DJTASKQ_CELERY              more of Celery's settings by their names, as JSON: {"control_exchange": "shop"}
 DJTASKQ_DEMO=1              plain HTTP on loopback and Django's debug pages; everything else is for production
 DJTASKQ_SECRET_KEY          Django's SECRET_KEY; in the demo a file below DJTASKQ_HOME keeps one
 DJTASKQ_ALLOWED_HOSTS       Django's ALLOWED_HOSTS, separated by commas
@@ -10,14 +12,17 @@ DJTASKQ_PROBE_TOKEN         lets who sends it as a bearer token read celery/metr
 TIME_ZONE                   the zone of the admin and of crontabs that name none; UTC if unset
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
-HOME = Path(os.environ.get("DJTASKQ_HOME", "demo")).absolute()
+WATCH = os.environ.get("DJTASKQ_WATCH") == "1"
+HOME = Path(os.environ.get("DJTASKQ_HOME") or ("watch" if WATCH else "demo")).absolute()
 DEMO = os.environ.get("DJTASKQ_DEMO") == "1"
 SECRET_KEY_FILE = HOME / "secret_key"
 
@@ -43,14 +48,12 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_celery_beat",
-    "django_celery_results",
     "djtaskq",
-    "djtaskq_beat",
-    "djtaskq_results",
     "djtaskq_monitor",
     "djtaskq.project",
 ]
+if not WATCH:
+    INSTALLED_APPS += ["django_celery_beat", "django_celery_results", "djtaskq_beat", "djtaskq_results"]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -94,6 +97,8 @@ SQLITE = {
 def _database() -> dict[str, Any]:
     url = os.environ.get("DATABASE_URL")
     if not url:
+        # SQLite makes its file, and not the folder for it.
+        HOME.mkdir(parents=True, exist_ok=True)
         return SQLITE
     return dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
 
@@ -137,6 +142,7 @@ EMAIL_BACKEND = (
 EMAIL_FILE_PATH = HOME / "mail"
 
 CELERY_BROKER_URL = os.environ.get("BROKER_URL") or "filesystem://localhost"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(HOME / "broker" / "messages"),
@@ -146,19 +152,41 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
     }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
-CELERY_RESULT_BACKEND = "djtaskq"
-CELERY_RESULT_EXTENDED = True
-CELERY_BEAT_SCHEDULER = "djtaskq"
 CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_SEND_SENT_EVENT = True
 CELERY_WORKER_SEND_TASK_EVENTS = True
-CELERY_TASK_ROUTES = {"djtaskq.project.tasks.send_digest": {"queue": "reports"}}
-CELERY_BEAT_SCHEDULE = {
-    "Clear expired sessions (declared in settings)": {
-        "task": "djtaskq.project.tasks.clear_sessions",
-        "schedule": 30,
+if WATCH:
+    # Answers come as that application writes them. Pickle runs whatever it is given, and is left out.
+    CELERY_ACCEPT_CONTENT = ["json", "yaml", "msgpack"]
+    if CELERY_BROKER_URL.startswith(("redis", "sentinel", "valkey")):
+        # Any client of Redis gives back what workers have not acknowledged for so long, which is an hour if
+        # not said: a task that takes longer would then run twice. Ten years leaves that to the workers.
+        CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"] = 10 * 365 * 86_400
+else:
+    CELERY_RESULT_BACKEND = "djtaskq"
+    CELERY_RESULT_EXTENDED = True
+    CELERY_BEAT_SCHEDULER = "djtaskq"
+    CELERY_TASK_ROUTES = {"djtaskq.project.tasks.send_digest": {"queue": "reports"}}
+    CELERY_BEAT_SCHEDULE = {
+        "Clear expired sessions (declared in settings)": {
+            "task": "djtaskq.project.tasks.clear_sessions",
+            "schedule": 30,
+        }
     }
-}
+
+
+def _more_of_celery() -> dict[str, Any]:
+    try:
+        found = json.loads(os.environ.get("DJTASKQ_CELERY") or "{}")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DJTASKQ_CELERY is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ImproperlyConfigured('DJTASKQ_CELERY is an object, as in {"task_default_queue": "shop"}.')
+    options = CELERY_BROKER_TRANSPORT_OPTIONS | found.pop("broker_transport_options", {})
+    return {"broker_transport_options": options, **found}
+
+
+globals().update({f"CELERY_{name.upper()}": value for name, value in _more_of_celery().items()})
 
 DJTASKQ: dict[str, Any] = {}
 if "DJTASKQ_PROBE_TOKEN" in os.environ:

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,11 +30,12 @@ class _Leaders(ProcessManager):  # type: ignore[misc]  # honcho has no types
             os.kill(pid, signal.SIGTERM)
 
 
-def supervise(environment: Mapping[str, str]) -> int:
-    """Run what the Procfile names until one of them ends or Ctrl-C; the exit code."""
+def supervise(environment: Mapping[str, str], only: Container[str] | None = None) -> int:
+    """Run what the Procfile names, or some of it, until one of them ends or Ctrl-C; the exit code."""
     manager = honcho.Manager(Printer(sys.stdout, colour=sys.stdout.isatty()))
     manager._procmgr = _Leaders()  # noqa: SLF001  honcho has no argument for it
     for name, command in parse_procfile(PROCFILE.read_text()).processes.items():
-        manager.add_process(name, command, env=dict(environment))
+        if only is None or name in only:
+            manager.add_process(name, command, env=dict(environment))
     manager.loop()
     return int(manager.returncode or 0)

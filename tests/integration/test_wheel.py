@@ -155,6 +155,13 @@ def test_a_project_on_the_wheel_has_nothing_to_complain_about(installed, project
     )
 
 
+def test_the_project_that_watches_others_runs_on_the_wheel(installed, tmp_path, monkeypatch):
+    watching = {"DJTASKQ_WATCH": "1", "DJTASKQ_SECRET_KEY": "x", "BROKER_URL": "redis://127.0.0.1:1/0"}
+    monkeypatch.setattr(installed, "environment", installed.environment | watching)
+    installed.run("-m", "djtaskq.project", "migrate", "-v", "0", folder=tmp_path)
+    assert (tmp_path / "watch" / "db.sqlite3").exists()
+
+
 def test_a_task_runs_on_the_wheel_and_its_result_comes_back(installed, project, processes):
     worker = processes.start(
         installed.python,
