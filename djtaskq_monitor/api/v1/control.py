@@ -83,7 +83,7 @@ def command(request: HttpRequest, name: str, body: ToCommand) -> dict[str, Any]:
     if found is None:
         raise unknown("command", storable(name))
     form = valid(found, _typed(found, body.arguments))
-    names = list(dict.fromkeys(map(storable, body.workers)))
+    names = list(dict.fromkeys(body.workers))
     rows = [] if found.everybody else _known(names)
 
     def give() -> Outcome:

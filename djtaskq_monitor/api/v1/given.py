@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from django.utils import timezone
 from ninja import Query
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from djtaskq.db.text import storable
 
 PAGE, MOST = 100, 1_000
 LONGEST = 255
@@ -33,7 +35,7 @@ def instant(value: Any) -> dt.datetime:
 
 
 Instant = Annotated[dt.datetime, BeforeValidator(instant)]
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(storable)]
 Cursor = Annotated[
     str | None, Query(None, max_length=2_000, pattern="^[A-Za-z0-9_-]+$", description="`next` of a page.")
 ]

@@ -287,6 +287,17 @@ def test_what_cannot_be_meant_is_said(ask):
     assert said(ask("tasks", limit="many"), HTTPStatus.BAD_REQUEST)["error"].startswith("Invalid argument")
 
 
+def test_hostile_text_finds_nothing(ask, ten):
+    for text in ("\x00", "'; --", "%", "\N{COLLISION SYMBOL}" * 200):
+        assert said(ask("tasks", name=text, state=text, worker=text, queue=text, root=text))["tasks"] == []
+        assert said(ask("statistics", name=text, queue=text, worker=text))["points"] == []
+        body = {"workers": [text]}
+        assert ask("commands/ping", json=body).status_code == HTTPStatus.NOT_FOUND
+    for text in ("%00", "%ED%A0%80", "%FF", "a" * 300, "%0A"):
+        for what in ("tasks", "outcomes", "workers"):
+            assert said(ask(f"{what}/{text}"), HTTPStatus.NOT_FOUND)["error"]
+
+
 def test_a_cursor_is_good_for_its_own_list_alone(ask, ten):
     cursor = said(ask("tasks", limit=1))["next"]
     assert said(ask("workers", cursor=cursor), HTTPStatus.BAD_REQUEST)["error"]
