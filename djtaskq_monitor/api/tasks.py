@@ -86,6 +86,8 @@ def info(call: Call, task_id: str) -> dict[str, Any]:  # noqa: ARG001
 def as_dict(row: TaskState) -> dict[str, Any]:
     """A task by Flower's keys and a few more; times in seconds since the epoch."""
     redact = redactor().text
+    # The table has the exception in the place of a result, too.
+    result = None if row.result == row.exception else _redacted(row.result, redact)
     return {
         "uuid": row.task_id,
         "worker": row.worker_id,
@@ -93,6 +95,7 @@ def as_dict(row: TaskState) -> dict[str, Any]:
         **{name: getattr(row, name) for name in _PLAIN},
         **{name: _seconds(getattr(row, name)) for name in _TIMES},
         **{name: _redacted(getattr(row, name), redact) for name in _TEXTS},
+        "result": result,
         **{name: _iso(getattr(row, name)) for name in ("eta", "expires")},
         "root": row.root_id,
         "parent": row.parent_id,

@@ -31,7 +31,7 @@ def test_a_secret_name_is_one_in_every_spelling(name):
     assert REDACTOR.is_secret(name)
 
 
-@pytest.mark.parametrize("name", [*PLAIN, "", "cards_left", "spin", "authority"])
+@pytest.mark.parametrize("name", [*PLAIN, "", "cards_left", "spin", "authority", "routing_key", "routingKey"])
 def test_a_word_that_only_holds_one_is_none(name):
     assert not REDACTOR.is_secret(name)
 
@@ -167,6 +167,8 @@ def test_patterns_are_a_setting(settings):
     assert redactor().is_secret("password")
     settings.DJTASKQ = {"REDACT_KEYS": ["*shoe*"]}
     assert redactor().value({"password": 1, "shoe_size": 44}) == {"password": 1, "shoe_size": MARK}
+    settings.DJTASKQ = {"REDACT_KEYS": ["routing_key"]}
+    assert redactor().is_secret("routing-key")
     settings.DJTASKQ = {"REDACT_KEYS": ()}
     assert redactor().text("{'password': 'x'}") == "{'password': 'x'}"
     assert not redactor()

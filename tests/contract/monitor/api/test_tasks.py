@@ -26,6 +26,7 @@ def test_tasks_are_as_flower_tells_of_them(ask, write):
     assert one["received"] == pytest.approx(NOW + 0.1)
     assert one["succeeded"] == one["timestamp"] == pytest.approx(NOW + 0.9)
     assert one["runtime"] == pytest.approx(0.7)
+    assert (found["two"]["result"], found["two"]["exception"]) == (None, "ValueError('no')")
     assert "hunter2" not in str(found)
     flowers = (
         "uuid name state received sent started rejected succeeded failed retried revoked args kwargs eta "
