@@ -17,7 +17,7 @@ PATIENCE = 600
 # Longer than anybody here takes between two events that are still to come.
 _SILENCE = 20.0
 APP = "tests.integration.monitor.monitorapp"
-_FLOWER = ROOT / "build" / "flower"
+FLOWER = ROOT / "build" / "flower"
 
 
 class Taker:
@@ -111,7 +111,7 @@ class Flower(Taker):
     def __init__(self, place: Place) -> None:
         port = free_port()
         self._metrics = f"http://127.0.0.1:{port}/metrics"
-        command = [_FLOWER / "bin" / "celery", f"--broker={place.url}", "flower", "--address=127.0.0.1"]
+        command = [FLOWER / "bin" / "celery", f"--broker={place.url}", "flower", "--address=127.0.0.1"]
         process = place.processes.start(*command, f"--port={port}")
         self.processes = [process]
         eventually(self._page, timeout=60, interval=0.2, message=lambda: process.output)
@@ -134,9 +134,9 @@ class Flower(Taker):
 
 
 def install_flower() -> None:
-    if not (_FLOWER / "bin" / "celery").exists():
-        _run(sys.executable, "-m", "venv", _FLOWER)
-        _run(_FLOWER / "bin" / "pip", "install", "--quiet", "flower==2.2.*", "celery[redis]")
+    if not (FLOWER / "bin" / "celery").exists():
+        _run(sys.executable, "-m", "venv", FLOWER)
+        _run(FLOWER / "bin" / "pip", "install", "--quiet", "flower==2.2.*", "celery[redis]")
 
 
 def _run(*command: str | Path) -> None:
