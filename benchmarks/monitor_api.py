@@ -18,6 +18,15 @@ QUERIES = {
     "the names": "task/types",
     "workers' status": "workers?status=1",
     "queues": "queues/length",
+    "v1: the newest 100": "v1/tasks",
+    "v1: the newest 1,000": "v1/tasks?limit=1000",
+    "v1: state, 0.1 %": "v1/tasks?state=REVOKED",
+    "v1: name, 0.05 %": f"v1/tasks?name={RARE}",
+    "v1: name and state": "v1/tasks?name=proj.tasks.job_3&state=FAILURE",
+    "v1: search, of nothing": "v1/tasks?q=result:nowhere",
+    "v1: names": "v1/names",
+    "v1: statistics": "v1/statistics",
+    "v1: workers": "v1/workers",
 }
 
 
