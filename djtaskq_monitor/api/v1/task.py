@@ -18,7 +18,7 @@ from djtaskq_monitor.api.v1.tasks import COLUMNS, Task, as_dict, redacted
 from djtaskq_monitor.family import Family, Node
 from djtaskq_monitor.models import TaskState
 
-_TEXTS = ("args", "kwargs", "result", "traceback")
+_TEXTS = ("args", "kwargs", "traceback")
 _MESSAGE = ("exchange", "routing_key", "client")
 
 
@@ -69,7 +69,7 @@ class Outcome(BaseModel):
 def task(request: HttpRequest, task_id: str) -> dict[str, Any]:  # noqa: ARG001  ninja's signature
     """One task, with its texts, its timeline and its relatives."""
     task_id = storable(task_id)
-    rows = TaskState.objects.only("pk", *COLUMNS, *_TEXTS, *_MESSAGE)
+    rows = TaskState.objects.only("pk", *COLUMNS, "result", *_TEXTS, *_MESSAGE)
     row = rows.filter(task_id=task_id).first()
     if row is None:
         raise unknown("task", task_id)
@@ -77,6 +77,8 @@ def task(request: HttpRequest, task_id: str) -> dict[str, Any]:  # noqa: ARG001 
     return {
         **as_dict(row),
         **{name: redacted(getattr(row, name)) for name in _TEXTS},
+        # The table has the exception in the place of a result, too.
+        "result": None if row.result == row.exception else redacted(row.result),
         **{name: getattr(row, name) for name in _MESSAGE},
         "timeline": _timeline(task_id),
         "relatives": _relatives(related),

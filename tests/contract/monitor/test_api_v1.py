@@ -305,7 +305,8 @@ def test_a_cursor_is_good_for_its_own_list_alone(ask, ten):
 
 def test_one_task_with_its_timeline_and_relatives(ask, ten):
     one = said(ask("tasks/t8"))
-    assert one["args"] == "(2, 3)"
+    assert (one["args"], one["result"]) == ("(2, 3)", "5")
+    assert said(ask("tasks/t9"))["result"] is None
     assert [moment["name"] for moment in one["timeline"]] == ["sent", "received", "started", "succeeded"]
     assert [(each["id"], each["parent"]) for each in one["relatives"]] == [("t7", None), ("t8", "t7")]
     assert said(ask("tasks/t1"))["relatives"] == []
