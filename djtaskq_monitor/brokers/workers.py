@@ -2,9 +2,9 @@
 
 import datetime as dt
 import itertools
-import math
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from celery import Celery
 from django.utils import timezone
@@ -16,19 +16,32 @@ from djtaskq_monitor.recording import given
 
 # What a worker said is believed for so long; it is asked at once when it comes up anew.
 BELIEVED = dt.timedelta(minutes=5)
-# A worker that did not answer is asked again after so long, in seconds.
+# A worker that did not answer is asked again after two seconds (it may just be starting), then after twice
+# as many, up to this.
 _PATIENCE = 60.0
 # So many are asked at once, and get so many seconds to answer.
 _AT_ONCE = 100
 _SECONDS = 2.0
 
 
+class Asked(NamedTuple):
+    """The process that was asked, when by the monotonic clock, and how often in vain."""
+
+    pid: int | None
+    at: float
+    silent: int
+
+    @property
+    def patient(self) -> bool:
+        """Whether it is too early to ask once more."""
+        return time.monotonic() - self.at < min(_PATIENCE, 2.0**self.silent)
+
+
 class Workers:
     """Keeps in mind whom it asked, so that one that never answers is not asked with every turn."""
 
     def __init__(self) -> None:
-        # By host name: the process that was asked, and when, by the monotonic clock.
-        self._asked: dict[str, tuple[int | None, float]] = {}
+        self._asked: dict[str, Asked] = {}
 
     def ask(self, app: Celery, *, using: str) -> int:
         """Ask those that nobody asked lately, and write what they say; how many answered.
@@ -47,6 +60,10 @@ class Workers:
             for answer in answers
             if answer.kind is Kind.ANSWERED and isinstance(answer.value, list) and answer.worker in names
         ]
+        for answer in answers:
+            asked = self._asked.get(answer.worker)
+            if answer.kind is not Kind.SILENT and asked is not None:
+                self._asked[answer.worker] = Asked(asked.pid, asked.at, silent=0)
         if changes:
             WorkerState.objects.using(using).merge(changes)
         return len(changes)
@@ -60,13 +77,16 @@ class Workers:
         self._asked = {name: asked for name, asked in self._asked.items() if name in names}
         due = (worker for worker in alive if self._due(worker, to_microseconds(now - BELIEVED)))
         for worker in itertools.islice(due, _AT_ONCE):
-            self._asked[worker.hostname] = worker.pid, time.monotonic()
+            before = self._asked.get(worker.hostname)
+            times = before.silent if before and before.pid == worker.pid else 0
+            self._asked[worker.hostname] = Asked(worker.pid, time.monotonic(), times + 1)
             yield worker.hostname
 
     def _due(self, worker: WorkerState, outdated: int) -> bool:
-        pid, asked = self._asked.get(worker.hostname, (worker.pid, -math.inf))
-        silent = time.monotonic() - asked < _PATIENCE
-        return pid != worker.pid or (worker.queues_key < outdated and not silent)
+        asked = self._asked.get(worker.hostname)
+        if asked is not None and asked.pid != worker.pid:
+            return True
+        return worker.queues_key < outdated and not (asked and asked.patient)
 
 
 def _queues(said: list[object]) -> list[str]:

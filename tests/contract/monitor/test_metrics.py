@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+from celery import Celery, current_app
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -40,6 +41,15 @@ def value(metric, found=None, /, **labelled):
 
 def task(name="proj.tasks.add", queue="celery", **more):
     return {"name": name, "hostname": "generic", "queue_name": queue, **more}
+
+
+@pytest.fixture(autouse=True)
+def default_queue():
+    """An app whose default queue is Celery's own, whichever was the current one."""
+    before = current_app._get_current_object()
+    Celery("metrics").set_current()
+    yield
+    before.set_current()
 
 
 @pytest.fixture

@@ -20,6 +20,10 @@ def quick(cluster):
 
 @everywhere
 def test_the_camera_knows_the_queues_and_who_takes_from_them(quick, seen, broker_url):
+    if broker_url.startswith("amqp"):  # which is asked once a minute for a queue that was not there
+        with quick.client.connection_for_write() as connection:
+            for name in ("monitored", "nobody"):
+                quick.client.amqp.queues[name](connection.default_channel).declare()
     camera = quick.camera()
     waiting = [quick.send("add", number, 1) for number in range(3)]
     stuck = [quick.send("add", 1, queue="nobody") for _number in range(2)]
@@ -27,10 +31,15 @@ def test_the_camera_knows_the_queues_and_who_takes_from_them(quick, seen, broker
     def length(name):
         return QueueState.objects.get(name=name).length
 
-    eventually(lambda: QueueState.objects.filter(name="monitored", length=3).exists())
+    eventually(
+        lambda: QueueState.objects.filter(name="monitored", length=3).exists(),
+        message=lambda: f"{list(QueueState.objects.values())}\n{camera.output}",
+    )
     quick.worker("--hostname=one@test", "--queues=monitored,other")
     seen(SUCCESS=waiting)
-    worker = eventually(lambda: WorkerState.objects.exclude(queues=None).first())
+    worker = eventually(
+        lambda: WorkerState.objects.exclude(queues=None).first(), message=lambda: camera.output
+    )
     assert worker.queue_names == ["monitored", "other"]
 
     names = {"monitored", "other", "nobody"}
