@@ -5,7 +5,7 @@ PORT ?= 8000
 BROKER_URL ?=
 DATABASE_URL ?=
 ARGS ?=
-JOBS ?= 1
+JOBS ?= $(shell [ "$$(nproc 2>/dev/null || echo 1)" -gt 1 ] && echo 2 || echo 1)
 BENCH ?= beat_scale
 
 BIN := .venv/bin
@@ -20,7 +20,7 @@ PRODUCTION = DJTASKQ_DEMO= DJTASKQ_HOME=build/lint DATABASE_URL=sqlite://:memory
 help:
 	echo "make demo    start the demo [PORT=8000] [BROKER_URL=redis://...] [DATABASE_URL=postgres://...]"
 	echo "make watch   watch another application's workers: BROKER_URL=redis://... [PORT=8000] [DATABASE_URL=...]"
-	echo "make test    run all tests [ARGS=\"-k beat\"] [JOBS=2 for two processes]"
+	echo "make test    run all tests [ARGS=\"-k beat\"] [JOBS=1 for one process, two where there are two cores]"
 	echo "make faults  kill, stop and mislead what runs, and its servers, for an hour and more [ARGS=\"-k kills\"]"
 	echo "make bench   measure [BENCH=beat_scale] [ARGS=\"--peers --broker rabbitmq\"]"
 	echo "make conformance  run Celery's own integration tests on our result backend and on Redis [ARGS=\"-k chord\"]"
