@@ -207,7 +207,7 @@ def _badge(answer: Answer) -> Any:
 
 
 def _shown(answer: Answer) -> Any:
-    if answer.kind != Kind.ANSWERED or answer.twins:
+    if answer.kind != Kind.ANSWERED or answer.twins or answer.value is None:
         return answer_text(answer)
     value = redactor().value(answer.value)
     if isinstance(value, str):
