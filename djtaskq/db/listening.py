@@ -47,7 +47,8 @@ class Session:
             raise
 
     def fileno(self) -> int:
-        return int(self._driver.fileno())
+        with self._wrapper.wrap_database_errors:  # of a connection that was cut off meanwhile
+            return int(self._driver.fileno())
 
     def hold(self, buckets: Collection[int]) -> None:
         """From here on, writers announce what falls into these buckets."""
@@ -94,7 +95,9 @@ class Session:
         """
         with self._wrapper.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
-            return bool(cursor.fetchone()[0] == self._driver.info.backend_pid)
+            asked = cursor.fetchone()[0]
+        with self._wrapper.wrap_database_errors:
+            return bool(asked == self._driver.info.backend_pid)
 
     def _expect_an_echo(self, using: str) -> None:
         """Try out whether what another connection says arrives here while we are idle.

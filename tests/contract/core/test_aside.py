@@ -9,8 +9,13 @@ from djtaskq.db.features import features
 
 @pytest.fixture
 def keep(database):
+    forget(database)  # whatever another test had it made for
     yield aside.keep
     aside.keep(0)
+    forget(database)
+
+
+def forget(database):
     if hasattr(connections._connections, database + aside.SUFFIX):
         connections[database + aside.SUFFIX].close()
         del connections[database + aside.SUFFIX]

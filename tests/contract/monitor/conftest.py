@@ -4,7 +4,14 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import override_settings
 
+from djtaskq_monitor.dashboard import memory
 from tests.contract.monitor.brokering import KINDS, SEP, Setting
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    """What one test's dashboard showed is none of another's business."""
+    memory.forget()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def site(live_server, settings, pages_of_control, browser):
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.integration.beat.strict.policy"]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.policy.policy"]
     settings.DJTASKQ = {"MONITOR_CONTROL_SECONDS": 10.0}
     User.objects.create_superuser("ann", password=PASSWORD)
     site = f"{live_server.url}/admin/"

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def site(live_server, settings):
     """An admin with half an hour of tasks behind it; its address."""
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.integration.beat.strict.policy"]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.policy.policy"]
     User.objects.create_superuser("ann", password=PASSWORD)
     now = timezone.now()
     WorkerState.objects.create(

@@ -5,12 +5,10 @@ out here. What waits in a queue and its purge are in `test_queues_in_a_browser`.
 """
 
 import os
-from importlib import import_module
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from celery import _state
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
@@ -42,22 +40,14 @@ long = pytest.mark.skipif(not ALL, reason="DJTASKQ_BROWSER=all runs it")
 
 
 @pytest.fixture
-def policy():
-    """Imported before a request does it: in that one's thread the project's app would be the current one."""
-    current = getattr(_state._tls, "current_app", None)
-    import_module("tests.integration.beat.strict")
-    _state._tls.current_app = current
-
-
-@pytest.fixture
-def app(policy, pages_of_control):
+def app(pages_of_control):
     """The app that pages give commands through."""
     return pages_of_control
 
 
 @pytest.fixture
-def site(live_server, settings, browser, policy):
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.integration.beat.strict.policy"]
+def site(live_server, settings, browser):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.policy.policy"]
     settings.DJTASKQ = {"MONITOR_CONTROL_SECONDS": 10.0}
     User.objects.create_superuser("ann", password=PASSWORD)
     site = f"{live_server.url}/admin/"

@@ -49,7 +49,7 @@ def filled(model, **values):
 
 @pytest.fixture
 def hostile(live_server, settings):
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.integration.beat.strict.policy"]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.policy.policy"]
     user = User.objects.create_superuser("ann", password=PASSWORD)
     now = timezone.now()
     worker = filled(WorkerState, last_heartbeat=now, freq=2, pid=1, active=1)

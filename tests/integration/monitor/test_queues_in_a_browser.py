@@ -20,7 +20,7 @@ def app(request, servers, settings, monkeypatch):
     app = Celery("browser", broker=request.getfixturevalue(f"{request.param}_url"), set_as_current=False)
     app.conf.task_default_queue = HTML
     api = servers.use("rabbitmq").management_url if request.param == "rabbitmq" else None
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.integration.beat.strict.policy"]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.policy.policy"]
     settings.DJTASKQ = {"MONITOR_BROKER_API": api}
     monkeypatch.setattr(queue_actions, "current_app", app)
     yield app

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def tasks(live_server, settings, browser):
     """The list, before somebody who is logged in; its address."""
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.integration.beat.strict.policy"]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.policy.policy"]
     User.objects.create_superuser("ann", password=PASSWORD)
     rows(3)
     browser.log_in(f"{live_server.url}/admin/", "ann", PASSWORD)
